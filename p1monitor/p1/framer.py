@@ -1,0 +1,306 @@
+"""Bytes in, Frame or Rejected out: finds telegrams and proves them. Never raises on bytes, never holds more than 16 KiB.
+
+The rules (DSMR 5.0.2 P1 §6.2, and what lines do to it):
+
+- A `/` begins a frame. At the beginning of a line it replaces a frame that is not finished; elsewhere it does so only if
+  the frame it stands in is refused.
+- A line of `!` and at most four hex digits ends it. The CRC must hold. It may be absent only where the frame carries no
+  object that says its variant has one, and no valid CRC has come from this source before.
+- When a frame is refused, any `/` inside it may begin the next, so that a telegram cut short never takes the good one
+  behind it along: at most eight are tried, those that look like headers first, newest first.
+- Bytes outside frames are folded into one event, told when the next frame begins to count (or at the end). Idle bytes
+  between frames (line ends, NUL, 0xFF, blanks) are nothing.
+- How the bytes were cut into chunks never changes the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from p1monitor.p1.catalogue import CRC_MARKS
+from p1monitor.p1.crc import ALGORITHMS
+from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE, LINE, LINE_NESTED
+from p1monitor.p1.looks import SAMPLE, look
+
+#: The largest frame. Real ones reach 2.5 KiB; a 1 024 character text in hex, thirteen months and a large user's lists
+#: together stay under 8 KiB. It is also all that is ever held.
+FRAME_MAX = 16 * 1024
+#: After an overflow a header inside the last half may still begin a frame: twice the largest real telegram.
+KEPT_AT_OVERFLOW = FRAME_MAX // 2
+#: A header cut in two by the overflow: so many last bytes may hold its beginning.
+HEADER_TAIL = 64
+#: Places tried per refusal, so that a flood of slashes costs no more than its length allows.
+CANDIDATES = 8
+
+_IDLE = b"\r\n\x00\xff "
+#: What may stand before a `/` that begins a line: line ends, and the idle bytes of adapters and gateways.
+_LINE_START = frozenset(_IDLE)
+
+#: Why bytes were refused, in words for people.
+REASONS = {
+    "crc": "the checksum is wrong",
+    "no-crc": "the checksum is missing, and this meter sends one",
+    "truncated": "the telegram was cut short",
+    "overflow": "no end of the telegram within 16 KiB",
+    "empty": "a telegram without any data",
+    "noise": "bytes that are no telegram",
+    "parity": "7-bit characters with parity, read as 8 bits: set the port to 7E1",
+    "dlms": "binary DLMS/HDLC, not P1 text",
+    "encrypted": "an encrypted telegram: a key is needed",
+}
+
+
+class Frame(NamedTuple):
+    """The bytes from `/` to the end of the `!` line, proven."""
+
+    data: bytes
+    crc: str = "valid"  #: "valid", "absent" (this variant has none) or "gcm"
+    offset: int = 0  #: of the `/` in the stream, since the framer was made
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Bytes that gave no telegram."""
+
+    reason: str  #: a key of REASONS
+    offset: int
+    length: int
+    sample: bytes = b""  #: the first bytes, for a diagnosis
+
+    @property
+    def words(self) -> str:
+        """The reason, for people."""
+        return REASONS[self.reason]
+
+
+class Framer:
+    """One per source, for as long as the daemon runs: it remembers whether this source sends CRCs.
+
+    `crc` is "auto" (CRC-16/ARC, absent where the rules allow it), "arc" or "x25" (always there), or "off" (never looked at).
+    """
+
+    def __init__(self, crc: str = "auto") -> None:
+        self._checksum: Callable[[bytes], int] | None = None if crc == "off" else ALGORITHMS.get(crc, ALGORITHMS["arc"])
+        self._may_be_absent = crc == "auto"
+        self._buffer = bytearray()
+        self._base = 0  # stream offset of the buffer's first byte
+        self._before = 0x0A  # the byte before it; a stream begins as a line does
+        self._inside = False  # the buffer begins with the `/` of a frame
+        self._weak = False  # … which stood in the middle of a line
+        self._scanned = 0  # no line within the frame begins with `/` or `!` before this place …
+        self._no_bang = 0  # … and none with `!` before this place of the stream
+        self._noise_at = self._noise_length = 0
+        self._noise_idle = True
+        self._sample = b""
+
+    @property
+    def held(self) -> int:
+        """Bytes held at the moment: at most FRAME_MAX."""
+        return len(self._buffer)
+
+    @property
+    def noise(self) -> Rejected | None:
+        """The bytes outside frames since the last event, as far as there are any: a line that only ever sends noise ends no run."""
+        if not self._noise_length or self._noise_idle:
+            return None
+        return Rejected(look(self._sample) or "noise", self._noise_at, self._noise_length, self._sample)
+
+    def feed(self, data: bytes) -> Iterator[Frame | Rejected]:
+        """Take the next bytes; the events they complete come back, in order. All bytes are taken before this returns."""
+        events: list[Frame | Rejected] = []
+        view, at = memoryview(data), 0
+        while at < len(view):
+            room = FRAME_MAX - len(self._buffer)
+            self._buffer += view[at : at + room]
+            at += room
+            self._advance(events, final=False)
+        return iter(events)
+
+    def end(self) -> Iterator[Frame | Rejected]:
+        """Say that the stream is over: what is left is told. The framer may be fed again afterwards."""
+        events: list[Frame | Rejected] = []
+        self._advance(events, final=True)
+        while self._inside:  # a header at the end, never finished
+            cut = len(self._buffer)
+            self._refuse(events, "truncated", cut, [])
+            self._advance(events, final=True)
+        self._drop(len(self._buffer))
+        self._flush(events)
+        self._before = 0x0A
+        return iter(events)
+
+    def reset(self) -> None:
+        """Forget the unfinished frame: the line was cut here. What this source has proven before stays known."""
+        self._base += len(self._buffer)
+        self._buffer.clear()
+        self._before, self._inside, self._scanned = 0x0A, False, 0
+        self._noise_length, self._noise_idle, self._sample = 0, True, b""
+
+    # One step each; `events` is where they put what they find.
+
+    def _advance(self, events: list[Frame | Rejected], *, final: bool) -> None:
+        while self._buffer:
+            if not self._inside and not self._begin():
+                return
+            if not self._edge(events, final=final):
+                return
+
+    def _begin(self) -> bool:
+        """Find the next `/`; what stands before it is noise."""
+        at = self._buffer.find(b"/")
+        if at < 0:
+            self._waste(len(self._buffer))
+            return False
+        before = self._buffer[at - 1] if at else self._before
+        self._waste(at)
+        self._inside, self._weak, self._scanned = True, before not in _LINE_START, 1
+        return True
+
+    def _edge(self, events: list[Frame | Rejected], *, final: bool) -> bool:
+        """Go to the next line that begins with `/` or `!`, and act on it. False: more bytes are needed."""
+        buffer = self._buffer
+        while (at := self._next()) > 0:
+            if buffer[at] == 0x2F:
+                self._refuse(events, "truncated", at, [])
+                return True
+            end = self._footer(at, final=final)
+            if end is None:
+                break
+            if end:
+                self._finish(events, at, end)
+                return True
+            self._scanned = at
+        if len(buffer) < FRAME_MAX:
+            return False
+        self._overflow(events)
+        return True
+
+    def _next(self) -> int:
+        """Where the next line begins with `!` or `/`; 0 if none does. What was searched once is not searched again."""
+        buffer = self._buffer
+        bang = buffer.find(b"\n!", max(self._scanned, self._no_bang - self._base))
+        limit = len(buffer) if bang < 0 else bang
+        self._no_bang = self._base + (limit - 1 if bang < 0 else bang)
+        slash = buffer.find(b"\n/", self._scanned, limit)
+        if slash > 0:
+            return slash + 1
+        self._scanned = max(limit - 1, 1) if bang < 0 else bang
+        return bang + 1
+
+    def _footer(self, at: int, *, final: bool) -> int | None:
+        """Where the frame ends whose `!` is at `at`; 0 if that `!` is no footer; None if the next bytes must tell."""
+        buffer = self._buffer
+        match = FOOTER.match(buffer, at)
+        digits, end = (len(match[1]), match.end()) if match else (0, 0)
+        del match
+        if end == len(buffer):
+            return end if final else None
+        if buffer[end] == 0x0A:
+            return end + 1
+        if buffer[end] == 0x0D:
+            if end + 1 == len(buffer):
+                return end + 1 if final else None
+            return end + 2 if buffer[end + 1] == 0x0A else end + 1
+        return at + 1 + digits if digits == 4 else 0
+
+    def _finish(self, events: list[Frame | Rejected], bang: int, end: int) -> None:
+        data = bytes(memoryview(self._buffer)[:end])
+        verdict = self._judge(data, 0, bang, proof=self._weak)
+        if verdict in ("valid", "absent"):
+            self._accept(events, data, verdict)
+            return
+        for at in _candidates(data):
+            again = self._judge(data, at, bang, proof=HEADER_IN_LINE.match(data, at) is None)
+            if again in ("valid", "absent"):
+                self._refuse(events, "truncated", at, [])
+                self._accept(events, data[at:], again)
+                return
+        self._refuse(events, verdict, end, [data])
+
+    def _judge(self, data: bytes, start: int, bang: int, *, proof: bool) -> str:
+        """The verdict on data[start:]: "valid", "absent", or why it is refused. `proof`: only a valid CRC will do."""
+        digits = data[bang + 1 : bang + 5].strip(b"\r\n\x00 ")
+        if self._checksum is not None and digits:
+            return "valid" if self._checksum(data[start : bang + 1]) == int(digits, 16) else "crc"
+        if ANY_LINE.search(data, start, bang) is None:
+            return "empty"
+        if self._checksum is None:
+            return "absent"
+        if proof or not self._may_be_absent or any(data.find(mark, start) > 0 for mark in CRC_MARKS):
+            return "no-crc"
+        return "truncated" if _was_cut(data[start:bang]) else "absent"
+
+    def _accept(self, events: list[Frame | Rejected], data: bytes, crc: str) -> None:
+        if crc == "valid":
+            self._may_be_absent = False
+        self._flush(events)
+        events.append(Frame(data, crc, self._base))
+        self._drop(len(data))
+
+    def _refuse(self, events: list[Frame | Rejected], reason: str, length: int, damaged: list[bytes]) -> None:
+        """Drop the frame's first bytes. A telegram that was damaged is an event of its own, anything else is noise."""
+        head = damaged[0] if damaged else bytes(memoryview(self._buffer)[:length])
+        if self._weak or ANY_LINE.search(head) is None:
+            self._waste(length)
+        else:
+            self._flush(events)
+            events.append(Rejected(reason, self._base, length, head[:SAMPLE]))
+            self._drop(length)
+        self._inside = False
+
+    def _overflow(self, events: list[Frame | Rejected]) -> None:
+        data = bytes(self._buffer)
+        match = HEADER_IN_LINE.search(data, len(data) - KEPT_AT_OVERFLOW)
+        at = match.start() if match else data.rfind(b"/", len(data) - HEADER_TAIL)
+        length = at if at > 0 else len(data)
+        self._refuse(events, "overflow", length, [])
+
+    def _waste(self, length: int) -> None:
+        """Count the buffer's first bytes as noise, adjacent to what was noise before or the beginning of a new run."""
+        if not length:
+            return
+        if not self._noise_length:
+            self._noise_at = self._base
+        if len(self._sample) < SAMPLE:
+            self._sample += bytes(memoryview(self._buffer)[: min(length, SAMPLE - len(self._sample))])
+        if self._noise_idle:
+            self._noise_idle = not self._buffer[:length].strip(_IDLE)
+        self._noise_length += length
+        self._drop(length)
+
+    def _flush(self, events: list[Frame | Rejected]) -> None:
+        noise = self.noise
+        if noise is not None:
+            events.append(noise)
+        self._noise_length, self._noise_idle, self._sample = 0, True, b""
+
+    def _drop(self, length: int) -> None:
+        if length:
+            self._before = self._buffer[length - 1]
+            del self._buffer[:length]
+            self._base += length
+        self._inside, self._scanned = False, 0
+
+
+def _candidates(data: bytes) -> list[int]:
+    """Where the next frame may begin inside a refused one: what looks like a header first, newest first."""
+    headers = [match.start() for match in HEADER_IN_LINE.finditer(data, 1)][::-1][:CANDIDATES]
+    at = len(data)
+    while len(headers) < CANDIDATES and (at := data.rfind(b"/", 1, at)) > 0:
+        if at not in headers:
+            headers.append(at)
+    return headers
+
+
+def _was_cut(data: bytes) -> bool:
+    """Tell whether a frame without CRC was glued together: a line that is no data object, with a `/` in it."""
+    if data.count(b"/") == 1:
+        return False
+    lines = data.replace(b"\r", b"\n").split(b"\n")
+    return any(b"/" in line and not _whole(line) for line in lines[1:])
+
+
+def _whole(line: bytes) -> bool:
+    return bool(LINE.fullmatch(line) or LINE_NESTED.fullmatch(line))

@@ -1,0 +1,82 @@
+"""M-Bus devices out of their parts: any medium on any channel, told by the device type. Never by the channel's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
+
+from p1monitor.p1.catalogue import device_value
+from p1monitor.p1.codes import MEDIA, MEDIA_BY_A, MEDIA_BY_UNIT
+from p1monitor.p1.objects import Part
+from p1monitor.p1.records import Device, Measurement
+
+UNKNOWN = "unknown"
+_REGISTERS = frozenset({"mbus_value", "mbus_hourly", "nta_value"})
+_IDS = frozenset({"mbus_id", "nta_id"})
+
+#: Sets of parts remembered: a gas meter's lines change every five minutes, several devices' in turn.
+TELEGRAMS_KEPT = 32
+
+#: A device's place in one telegram: (A, channel).
+Place = tuple[int, int]
+
+
+@lru_cache(maxsize=TELEGRAMS_KEPT)
+def devices(*parts: Part) -> tuple[Device, ...]:
+    """Put the devices together, by channel. A channel that has neither a register's value nor an identifier is no device."""
+    found = media(parts)
+    places: dict[Place, list[Part]] = {}
+    for part in parts:
+        places.setdefault((part.medium, part.channel), []).append(part)
+    made = (_device(place, found.get(place, UNKNOWN), own) for place, own in sorted(places.items()))
+    return tuple(device for device in made if device is not None)
+
+
+def media(parts: Iterable[Part]) -> Mapping[Place, str]:
+    """Medium of each place: by device type, else by the code's A, else by the unit of its register."""
+    found: dict[Place, str] = {}
+    by_unit: dict[Place, str] = {}
+    for part in parts:
+        place = part.medium, part.channel
+        value = part.measurement.value
+        if part.kind == "mbus_type" and isinstance(value, Decimal) and value:
+            found[place] = MEDIA.get(int(value), UNKNOWN)
+        elif part.medium in MEDIA_BY_A:
+            found[place] = MEDIA_BY_A[part.medium]
+        elif part.kind in _REGISTERS and part.measurement.unit in MEDIA_BY_UNIT:
+            by_unit[place] = MEDIA_BY_UNIT[part.measurement.unit]
+    return {**by_unit, **found}
+
+
+def named(part: Part, found: Mapping[Place, str]) -> tuple[str, Measurement]:
+    """The part's name in the words of its medium."""
+    if part.kind not in _REGISTERS:
+        return part.name, part.measurement
+    medium = found.get((part.medium, part.channel), UNKNOWN)
+    return device_value(medium, part.measurement.unit), part.measurement
+
+
+def _device(place: Place, medium: str, parts: list[Part]) -> Device | None:
+    values: dict[str, Measurement] = {}
+    equipment_id, newest, read = "", None, False
+    for part in parts:
+        value = part.measurement.value
+        if part.kind in _IDS:
+            equipment_id = str(value) if value else equipment_id
+        elif part.kind in _REGISTERS:
+            name, measurement = named(part, {place: medium})
+            if value is None or _older(measurement.at, newest):
+                continue
+            values[name], newest, read = measurement, measurement.at or newest, True
+        elif part.kind != "mbus_type":
+            values[part.name] = part.measurement
+    if not read and not (equipment_id and medium != UNKNOWN):
+        return None
+    return Device(place[1], medium, medium, equipment_id, newest, MappingProxyType(values))
+
+
+def _older(at: datetime | None, newest: datetime | None) -> bool:
+    return at is not None and newest is not None and at < newest

@@ -1,0 +1,80 @@
+"""The records that travel from the decoder to the sinks. Frozen values only; nothing here parses, stores or sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
+
+from p1monitor.p1.telegram import Telegram
+
+#: One entry of a power failure log: end of the failure (None: the meter did not know) and its duration in seconds.
+Failure = tuple[datetime | None, int | None]
+
+#: A number, a text, a time, a list of log entries; None where the meter sends nothing or a never-read value.
+Value = Decimal | str | datetime | tuple[tuple[object, ...], ...] | None
+
+
+class Received(NamedTuple):
+    """When the last byte of a telegram came, by the host: POSIX seconds (may be wrong) and monotonic seconds."""
+
+    wall: float
+    monotonic: float
+
+
+class Measurement(NamedTuple):
+    """One value of a reading. A NamedTuple, because one is made per changed line of every telegram."""
+
+    value: Value
+    unit: str  #: the catalogue's unit ("W", "kWh", "m3"); empty for texts, times and counts
+    obis: str  #: the code it came from; of a derived value the codes it was made of, "+" between them
+    at: datetime | None = None  #: the line's own time, where it has one (a month's peak, an M-Bus capture)
+    held: bool = False  #: doubtful, not confirmed yet: never sent out
+    derived: bool = False  #: ours, not the meter's
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What one M-Bus submeter says in one telegram. Two gas meters are two devices."""
+
+    channel: int  #: 1…4; 0 where the meter gives the device no channel (NTA 8130)
+    role: str  #: "gas", "water", "gas_2" …: fixed by observer.roles; from the decoder it is the bare medium
+    medium: str  #: "gas", "water", "warm_water", "heat", "cold", "electricity", "unknown" …, by the device type
+    equipment_id: str
+    at: datetime | None  #: capture time of the newest value
+    values: Mapping[str, Measurement]  #: by name; the register is named <medium>_<unit>
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: a message that came or went, a code, a swap."""
+
+    at: datetime | None
+    received: Received | None
+    kind: str  #: "message", "swap", …
+    code: int | None
+    words: str
+    phase: str | None = None
+    channel: int | None = None
+
+
+EMPTY: Mapping[str, Measurement] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All decoded values of one telegram, with its time."""
+
+    seq: int  #: order of readings of one meter; 0 until the observer counts it
+    at: datetime | None  #: the meter's clock, aware, with the offset that its S/W flag says; None without a sane clock
+    received: Received | None
+    values: Mapping[str, Measurement]
+    devices: tuple[Device, ...]
+    events: tuple[Event, ...]
+    telegram: Telegram
+    frame: bytes  #: the frame, verbatim
+    meter: str = ""  #: the configured name of the meter, set by its reader
+    equipment_id: str = ""  #: of the electricity meter

@@ -1,0 +1,174 @@
+"""The grammar of a telegram, both ways: parse(frame) and render(telegram). Never knows what a code means.
+
+DSMR 5.0.2 P1 §6.2 (block), §6.4 (data objects), IEC 62056-21 §6.3.13 (data line): a header, an empty line, data lines
+`code(value group)(value group)…`, and the `!` line with the CRC. The meters add: a line that begins with `(` continues the
+one before it (DSMR 3.0 P1 §5.10), a parenthesis may close on a later line, `*255` may follow the code, the empty line may
+be missing, colons may stand where dots belong (the examples of DSMR 4.0 P1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from p1monitor.p1.crc import crc16_arc
+from p1monitor.p1.framer import Frame
+from p1monitor.p1.grammar import BEGINS_OBJECT, JUST_CODE, LINE, LINE_NESTED, NORMAL
+
+#: Lines remembered with what they decode to: most lines of a telegram repeat the one before. About 1 MB when full;
+#: when it is, all are forgotten, which costs one telegram's parsing.
+LINES_KEPT = 2048
+
+#: Codes remembered in their normal form: more than any meter has.
+CODES_KEPT = 512
+
+#: F = 255 says "the current value" (IEC 62056-61), which is what a code without F means too.
+_CURRENT = "*255"
+
+
+@dataclass(frozen=True, slots=True)
+class DataObject:
+    """One OBIS code with its value groups, as texts between the parentheses."""
+
+    code: str  #: as the meter wrote it
+    groups: tuple[str, ...]
+    breaks: tuple[int, ...] = ()  #: indexes of the groups that stand at the beginning of a line of their own
+    obis: str = field(default="", compare=False)  #: the code in its normal form, `A-B:C.D.E`, or with `*F` where F is not 255
+    #: What reading.decode() made of this object: equal lines share one DataObject, so each is decoded once. Not part of the value.
+    decoded: object = field(default=None, compare=False, repr=False)
+
+
+class Telegram(NamedTuple):
+    """A frame, split into its identification and its data objects in the order they came."""
+
+    identification: str  #: the header without its `/`
+    objects: tuple[DataObject, ...]
+    crc: str  #: "valid", "absent" (the variant has none) or "gcm" (the tag of the encrypted frame was proven)
+    bad_lines: tuple[str, ...] = ()  #: lines that are no data objects; they cost nothing but themselves
+
+
+def parse(frame: Frame) -> Telegram:
+    """Split a proven frame. Never raises: what is no data object is kept in `bad_lines`."""
+    lines = frame.data.split(b"\r\n")
+    header = lines[0]
+    if b"\n" in header or b"\r" in header:  # not CR LF: a logger's or a terminal's line ends, where there is no CRC to object
+        lines = frame.data.replace(b"\r", b"\n").split(b"\n")
+        header = lines[0]
+    objects = tuple(map(_remembered, lines[2:-2]))  # what a telegram is: header, empty line, data lines, `!` line, nothing
+    bad: tuple[str, ...] = ()
+    if not all(objects) or len(lines) < 4 or lines[1] or lines[-1] or lines[-2][:1] != b"!":
+        objects, bad = _fold(line for line in lines[1:] if line and line[0] != 0x21)
+    return Telegram(header[1:].decode("latin-1").rstrip(), objects, frame.crc, bad)  # type: ignore[arg-type]
+
+
+def render(telegram: Telegram) -> bytes:
+    """Write the telegram as a meter would: CR LF, the empty line, and the CRC unless the variant has none."""
+    lines = [f"/{telegram.identification}", ""]
+    lines += [_line(item) for item in telegram.objects]
+    text = "\r\n".join([*lines, "!"]).encode("latin-1", "replace")
+    checksum = b"" if telegram.crc == "absent" else b"%04X" % crc16_arc(text)
+    return text + checksum + b"\r\n"
+
+
+def data_object(code: str, *groups: str, breaks: tuple[int, ...] = ()) -> DataObject:
+    """Make a data object, its code as a meter would write it."""
+    return DataObject(code, groups, breaks, normal_code(code))
+
+
+def normal_code(code: str) -> str:
+    """Return `A-B:C.D.E`: dots for colons, no `*255`."""
+    match = NORMAL.fullmatch(code)
+    if match is None:
+        return code
+    medium, c, d, e, f = match.groups(default="")
+    end = "" if f == _CURRENT else f
+    return f"{medium}{c}.{d}" + (f".{e}" if e else "") + end
+
+
+def _line(item: DataObject) -> str:
+    groups = (("\r\n" if index in item.breaks else "") + f"({group})" for index, group in enumerate(item.groups))
+    return item.code + "".join(groups)
+
+
+def _object(line: bytes) -> DataObject | None:
+    head, _, rest = line.partition(b"(")
+    names = _names(head)
+    if names is None:
+        return None
+    inner = rest[:-1]
+    if rest[-1:] == b")" and b"(" not in inner and b")" not in inner:  # one group, as nearly all have
+        return DataObject(names[0], (inner.decode("latin-1"),), (), names[1])
+    match = LINE.fullmatch(line)
+    if match is not None:
+        groups = tuple(match[2][1:-1].decode("latin-1").split(")("))
+    elif (match := LINE_NESTED.fullmatch(line)) is not None:
+        groups = (match[2].decode("latin-1"),)
+    else:
+        return None
+    return DataObject(names[0], groups, (), names[1])
+
+
+@lru_cache(maxsize=CODES_KEPT)
+def _names(code: bytes) -> tuple[str, str] | None:
+    """A code as written and in its normal form; None if it is none."""
+    if JUST_CODE.fullmatch(code) is None:
+        return None
+    text = code.decode("ascii")
+    return text, normal_code(text)
+
+
+class _Lines(dict[bytes, DataObject | None]):
+    """Lines and their data objects: a dictionary that fills itself, at a third of functools.lru_cache's cost, thirty times a telegram."""
+
+    def __missing__(self, line: bytes) -> DataObject | None:
+        if len(self) >= LINES_KEPT:
+            self.clear()
+        found = self[line] = _object(line)
+        return found
+
+
+_remembered = _Lines().__getitem__
+
+
+def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...]]:
+    """Put continuation lines back to the line they continue. Only telegrams with a line that is no object come here."""
+    logical: list[list[bytes]] = []
+    for line in body:
+        text = line.strip(b" \x00\n")
+        if logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or _open(logical[-1])):
+            logical[-1].append(text)
+        elif text:
+            logical.append([text])
+    objects: list[DataObject] = []
+    bad: list[str] = []
+    for parts in logical:
+        found, rest = _joined(tuple(parts)), list[bytes]()
+        if found is None:
+            found = _joined((parts[0],))
+            rest = parts[1:] if found else parts  # what seemed to continue a line costs itself, not that line
+        if found is not None:
+            objects.append(found)
+        if rest:
+            bad.append(b"".join(rest).decode("latin-1"))
+    return tuple(objects), tuple(bad)
+
+
+def _open(parts: list[bytes]) -> bool:
+    """Tell whether a parenthesis is still open, or the code still waits for its first one."""
+    text = b"".join(parts)
+    return text.count(b"(") > text.count(b")")
+
+
+@lru_cache(maxsize=LINES_KEPT // 4)
+def _joined(parts: tuple[bytes, ...]) -> DataObject | None:
+    whole = _remembered(b"".join(parts))
+    if whole is None or len(parts) == 1:
+        return whole
+    seen, breaks = parts[0].count(b"("), []
+    for part in parts[1:]:
+        if part[:1] == b"(":
+            breaks.append(seen)
+        seen += part.count(b"(")
+    return DataObject(whole.code, whole.groups, tuple(breaks), whole.obis)

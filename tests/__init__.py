@@ -1,0 +1,1 @@
+"""The tests: real telegrams, real servers, and no mock of our own code."""
