@@ -109,10 +109,8 @@ def test_good_frame_survives_garbage_around_it(data: bytes) -> None:
 
 
 def test_unpadded_checksum_is_a_number() -> None:
-    for number in range(4096):
-        body = HEAD + b"1-0:1.7.0(%06.3f*kW)\r\n" % (number / 1000)
-        if crc16_arc(body + b"!") < 0x1000:
-            break
+    bodies = (HEAD + b"1-0:1.7.0(%06.3f*kW)\r\n" % (number / 1000) for number in range(4096))
+    body = next(body for body in bodies if crc16_arc(body + b"!") < 0x1000)
     assert told(checked(body, digits=lambda value: b"%X" % value)) == ["valid"]
 
 
@@ -207,7 +205,8 @@ SALAD = st.lists(
 @given(SALAD, st.lists(st.integers(1, 300), min_size=1, max_size=20))
 def test_chunking_never_changes_the_events(data: bytes, sizes: list[int]) -> None:
     expected = events(data, max(len(data), 1))
-    framer, found, at, turn = Framer(), [], 0, 0
+    framer, at, turn = Framer(), 0, 0
+    found: list[Frame | Rejected] = []
     while at < len(data):
         found += framer.feed(data[at : at + sizes[turn % len(sizes)]])
         at += sizes[turn % len(sizes)]

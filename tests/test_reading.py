@@ -26,6 +26,13 @@ def value(line: str, name: str) -> object:
     return read(line).values[name].value
 
 
+def rows(line: str, name: str) -> tuple[tuple[object, ...], ...]:
+    """The rows of a history."""
+    found = read(line).values[name].value
+    assert isinstance(found, tuple)
+    return found
+
+
 VALUES = [
     ("1-0:1.8.1(012345.678*kWh)", "energy_import_t1_kwh", Decimal("12345.678")),
     ("1-0:1.8.0(000317695*Wh)", "energy_import_kwh", Decimal("317.695")),
@@ -161,7 +168,7 @@ def test_failure_log() -> None:
 
 def test_peak_history() -> None:
     line = "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(230801000000S)(632525252525W)(00.000*kW)(230901000000S)(230831181500S)(04.318*kW)"
-    newest, oldest = read(line).values["monthly_power_peak_history"].value  # type: ignore[misc, union-attr]
+    newest, oldest = rows(line, "monthly_power_peak_history")
     assert newest == (
         datetime(2023, 8, 31, 22, tzinfo=UTC),
         datetime(2023, 8, 31, 16, 15, tzinfo=UTC),
@@ -170,8 +177,7 @@ def test_peak_history() -> None:
     assert oldest[1:] == (None, Decimal(0))
     assert value("0-0:98.1.0(0)(1-0:1.6.0)(1-0:1.6.0)()", "monthly_power_peak_history") == ()
     assert value("0-0:98.1.0(12)", "monthly_power_peak_history") == ()
-    reading = read("0-0:98.1.0(230701000000S)(000040.777*kWh)(03.564*kW)")
-    (row,) = reading.values["month_end_registers"].value  # type: ignore[misc, union-attr]
+    (row,) = rows("0-0:98.1.0(230701000000S)(000040.777*kWh)(03.564*kW)", "month_end_registers")
     assert row == (datetime(2023, 6, 30, 22, tzinfo=UTC), Decimal("40.777"), Decimal(3564))
 
 

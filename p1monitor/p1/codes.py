@@ -30,6 +30,11 @@ MEDIA: Mapping[int, str] = MappingProxyType(
 #: Medium by the A of the code, where the device has no channel of its own (NTA 8130, DSMR 2.2 P1 §6.3 to §6.5).
 MEDIA_BY_A: Mapping[int, str] = MappingProxyType({5: "heat", 6: "cold", 7: "gas", 8: "water"})
 
+#: The unit of a medium's register where the meter prints none.
+UNIT_BY_MEDIUM: Mapping[str, str] = MappingProxyType(
+    {"gas": "m3", "water": "m3", "warm_water": "m3", "waste_water": "m3", "heat": "GJ", "cold": "GJ", "electricity": "kWh"}
+)
+
 #: Medium by the unit, for a channel whose device type the meter does not send.
 MEDIA_BY_UNIT: Mapping[str, str] = MappingProxyType({"m3": "gas", "GJ": "heat", "kWh": "electricity"})
 

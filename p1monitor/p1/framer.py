@@ -16,13 +16,14 @@ The rules (DSMR 5.0.2 P1 §6.2, and what lines do to it):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from p1monitor.p1.catalogue import CRC_MARKS
 from p1monitor.p1.crc import ALGORITHMS
+from p1monitor.p1.frames import REASONS, Frame, Rejected
 from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE, LINE, LINE_NESTED
 from p1monitor.p1.looks import SAMPLE, look
+
+__all__ = ["FRAME_MAX", "REASONS", "Frame", "Framer", "Rejected"]
 
 #: The largest frame. Real ones reach 2.5 KiB; a 1 024 character text in hex, thirteen months and a large user's lists
 #: together stay under 8 KiB. It is also all that is ever held.
@@ -37,42 +38,6 @@ CANDIDATES = 8
 _IDLE = b"\r\n\x00\xff "
 #: What may stand before a `/` that begins a line: line ends, and the idle bytes of adapters and gateways.
 _LINE_START = frozenset(_IDLE)
-
-#: Why bytes were refused, in words for people.
-REASONS = {
-    "crc": "the checksum is wrong",
-    "no-crc": "the checksum is missing, and this meter sends one",
-    "truncated": "the telegram was cut short",
-    "overflow": "no end of the telegram within 16 KiB",
-    "empty": "a telegram without any data",
-    "noise": "bytes that are no telegram",
-    "parity": "7-bit characters with parity, read as 8 bits: set the port to 7E1",
-    "dlms": "binary DLMS/HDLC, not P1 text",
-    "encrypted": "an encrypted telegram: a key is needed",
-}
-
-
-class Frame(NamedTuple):
-    """The bytes from `/` to the end of the `!` line, proven."""
-
-    data: bytes
-    crc: str = "valid"  #: "valid", "absent" (this variant has none) or "gcm"
-    offset: int = 0  #: of the `/` in the stream, since the framer was made
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """Bytes that gave no telegram."""
-
-    reason: str  #: a key of REASONS
-    offset: int
-    length: int
-    sample: bytes = b""  #: the first bytes, for a diagnosis
-
-    @property
-    def words(self) -> str:
-        """The reason, for people."""
-        return REASONS[self.reason]
 
 
 class Framer:

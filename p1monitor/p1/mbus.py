@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from p1monitor.p1.catalogue import device_value
-from p1monitor.p1.codes import MEDIA, MEDIA_BY_A, MEDIA_BY_UNIT
+from p1monitor.p1.codes import MEDIA, MEDIA_BY_A, MEDIA_BY_UNIT, UNIT_BY_MEDIUM
 from p1monitor.p1.objects import Part
 from p1monitor.p1.records import Device, Measurement
 
@@ -56,7 +56,10 @@ def named(part: Part, found: Mapping[Place, str]) -> tuple[str, Measurement]:
     if part.kind not in _REGISTERS:
         return part.name, part.measurement
     medium = found.get((part.medium, part.channel), UNKNOWN)
-    return device_value(medium, part.measurement.unit), part.measurement
+    measurement = part.measurement
+    if not measurement.unit:
+        measurement = measurement._replace(unit=UNIT_BY_MEDIUM.get(medium, ""))
+    return device_value(medium, measurement.unit), measurement
 
 
 def _device(place: Place, medium: str, parts: list[Part]) -> Device | None:

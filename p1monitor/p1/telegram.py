@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from p1monitor.p1.crc import crc16_arc
-from p1monitor.p1.framer import Frame
+from p1monitor.p1.frames import Frame
 from p1monitor.p1.grammar import BEGINS_OBJECT, JUST_CODE, LINE, LINE_NESTED, NORMAL
 
 #: Lines remembered with what they decode to: most lines of a telegram repeat the one before. About 1 MB when full;
@@ -120,7 +120,7 @@ def _names(code: bytes) -> tuple[str, str] | None:
 
 
 class _Lines(dict[bytes, DataObject | None]):
-    """Lines and their data objects: a dictionary that fills itself, at a third of functools.lru_cache's cost, thirty times a telegram."""
+    """Lines and their data objects: a dictionary that fills itself, at a third of functools.lru_cache's cost."""
 
     def __missing__(self, line: bytes) -> DataObject | None:
         if len(self) >= LINES_KEPT:

@@ -1,0 +1,42 @@
+"""What comes out of a stream: a proven Frame, or Rejected with its reason. Never looks at bytes itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+#: Why bytes were refused, in words for people.
+REASONS = {
+    "crc": "the checksum is wrong",
+    "no-crc": "the checksum is missing, and this meter sends one",
+    "truncated": "the telegram was cut short",
+    "overflow": "no end of the telegram within 16 KiB",
+    "empty": "a telegram without any data",
+    "noise": "bytes that are no telegram",
+    "parity": "7-bit characters with parity, read as 8 bits: set the port to 7E1",
+    "dlms": "binary DLMS/HDLC, not P1 text",
+    "encrypted": "an encrypted telegram: a key is needed",
+}
+
+
+class Frame(NamedTuple):
+    """The bytes from `/` to the end of the `!` line, proven."""
+
+    data: bytes
+    crc: str = "valid"  #: "valid", "absent" (this variant has none) or "gcm"
+    offset: int = 0  #: of the `/` in the stream, since the framer was made
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Bytes that gave no telegram."""
+
+    reason: str  #: a key of REASONS
+    offset: int
+    length: int
+    sample: bytes = b""  #: the first bytes, for a diagnosis
+
+    @property
+    def words(self) -> str:
+        """The reason, for people."""
+        return REASONS[self.reason]
