@@ -1,0 +1,115 @@
+"""What the configuration's values must look like, beyond their types, as tables. Never reads a file, never raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from p1monitor import listen
+from p1monitor.p1.meters import MODELS
+from p1monitor.settings import (
+    HistorySettings,
+    InfluxSettings,
+    MeterSettings,
+    MqttSettings,
+    RelaySettings,
+    SourceSettings,
+    WebSettings,
+)
+
+#: What is wrong with a value, or None.
+Check = Callable[[Any], str | None]
+
+
+def _one_of(*choices: object) -> Check:
+    words = ", ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in choices)
+    return lambda value: None if value in choices else f"must be one of {words}"
+
+
+def _like(pattern: str, words: str) -> Check:
+    return lambda value: None if re.fullmatch(pattern, value) else f"must be {words}"
+
+
+def _between(least: float, most: float) -> Check:
+    return lambda value: None if least <= value <= most else f"must be between {least} and {most}"
+
+
+def _listen(value: str) -> str | None:
+    try:
+        listen.split(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+_HOST = _like(r"[^\s/:@]+|[0-9A-Fa-f:.]+", 'a host name or an address, without "//" and without a port')
+_TOPIC = r"[^\s+#$/\0][^\s+#/\0]*(/[^\s+#/\0]+)*"
+_TOPIC_WORDS = 'an MQTT topic without "+", "#", blanks and outer slashes'
+
+#: (record, key) -> what its value must look like, beyond its type.
+CHECKS: Mapping[tuple[type, str], Check] = {
+    (MeterSettings, "name"): _like(
+        r"(?!status$)[a-z0-9_-]{1,64}", 'made of a-z, 0-9, "-" and "_" (it becomes part of topics), and not "status"'
+    ),
+    (MeterSettings, "profile"): _one_of("auto", "nl", "be", "lu", "se", "fi", "hu", "lt", "at", "ch"),
+    (MeterSettings, "crc"): _one_of("auto", "arc", "x25", "off"),
+    (SourceSettings, "settings"): _like(r"auto|[1-9]\d{2,6} [78][NEO][12]", '"auto", or as "115200 8N1" or "9600 7E1"'),
+    (SourceSettings, "device"): _like(r"/\S+|\w+://\S+", 'a path, such as "/dev/serial/by-id/usb-…"'),
+    (SourceSettings, "host"): _HOST,
+    (SourceSettings, "port"): _between(1, 65535),
+    (SourceSettings, "speed"): _between(0.01, 1_000_000),
+    (SourceSettings, "model"): _one_of(*MODELS),
+    (SourceSettings, "seed"): _between(0, 2**63 - 1),
+    (HistorySettings, "keep"): _one_of("forever"),
+    (HistorySettings, "load_profile_minutes"): _one_of(5, 10, 15, 30, 60),
+    (WebSettings, "listen"): _listen,
+    (WebSettings, "auth"): _one_of("password", "off"),
+    (MqttSettings, "host"): _HOST,
+    (MqttSettings, "port"): _between(1, 65535),
+    (MqttSettings, "topic"): _like(_TOPIC, _TOPIC_WORDS),
+    (MqttSettings, "discovery"): _like(rf"({_TOPIC})?", f'{_TOPIC_WORDS}, or "" for no discovery'),
+    (MqttSettings, "interval"): _between(1, 3600),
+    (InfluxSettings, "url"): _like(r"https?://[^\s@]+", 'a URL without user and password, such as "http://host:8086"'),
+    (InfluxSettings, "bucket"): _like(r".+", "the name of a bucket"),
+    (InfluxSettings, "measurement"): _like(r"[^\s,=\\\"]+", 'without blanks, ",", "=", quotes and backslashes'),
+    (RelaySettings, "listen"): _listen,
+}
+
+#: Values that are said in a word, though the key's type is another.
+WORDS_FOR: Mapping[tuple[type, str], Mapping[str, object]] = {(SourceSettings, "speed"): {"max": None}}
+
+#: Keys that must be there.
+REQUIRED: Mapping[type, tuple[str, ...]] = {MqttSettings: ("host",), InfluxSettings: ("url", "bucket")}
+
+
+class SourceKind(NamedTuple):
+    """The keys that one type of source must have, and those that it may have."""
+
+    must: tuple[str, ...]
+    may: tuple[str, ...]
+
+
+SOURCES: Mapping[str, SourceKind] = {
+    "serial": SourceKind(("device",), ("settings",)),
+    "tcp": SourceKind(("host", "port"), ()),
+    "replay": SourceKind(("path",), ("speed", "loop")),
+    "simulated": SourceKind((), ("model", "seed")),
+}
+
+#: Designed, named in the papers, and not built yet: say so instead of "unknown".
+LATER_SOURCES = {"optical": "the optical head (IEC 62056-21) is not supported yet"}
+LATER_TABLES = {"homewizard": "the HomeWizard interface is not supported yet"}
+LATER_KEYS: Mapping[tuple[type, str], str] = {
+    (MeterSettings, "decryption_key_file"): "encrypted telegrams are not supported yet",
+    (MeterSettings, "authentication_key_file"): "encrypted telegrams are not supported yet",
+}
+
+#: Tables that stand once, and whether they are there without being written.
+TABLES: Mapping[str, tuple[type, bool]] = {
+    "history": (HistorySettings, True),
+    "web": (WebSettings, True),
+    "mqtt": (MqttSettings, False),
+    "influxdb": (InfluxSettings, False),
+    "relay": (RelaySettings, False),
+}
