@@ -1,0 +1,91 @@
+"""What the log says about one meter: changes, each once, and refusals at most once an hour. Never decides anything."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from p1monitor.clock import Clock
+from p1monitor.p1.framer import Rejected
+
+log = logging.getLogger(__name__)
+
+SUMMARY_S = 3600.0  #: between lines about refused bytes
+TOLD_MOST = 16  #: different sentences about one stretch of trouble; more are only counted
+
+
+class News:
+    """The newspaper of one meter, written by its reader's thread."""
+
+    def __init__(self, meter: str, clock: Clock) -> None:
+        self.good = False  #: valid telegrams come
+        self._meter, self._clock = meter, clock
+        self._since: float | None = None  # when they ceased to come
+        self._opens = 0
+        self._open_told = False
+        self._told: set[str] = set()  # sentences since the last valid telegram
+        self._faults: set[str] = set()  # for good: a fault that comes with each telegram would fill the card
+        self._refused: Counter[str] = Counter()
+        self._telegrams = 0  # since the last summary
+        self._summary_at: float | None = None
+
+    def opened(self, source: str) -> bool:
+        """The source was opened; True if not for the first time."""
+        if not self._open_told:
+            log.info("%s: %s is open", self._meter, source)
+        self._open_told = True
+        self._opens += 1
+        return self._opens > 1
+
+    def telegram(self, source: str, identification: str) -> bool:
+        """A valid telegram came; True if that is news."""
+        self._telegrams += 1
+        if self.good:
+            return False
+        self.good, self._open_told = True, False
+        self._told.clear()
+        if self._since is None:
+            log.info("%s: telegrams of %s come from %s", self._meter, identification, source)
+        else:
+            gap = self._clock.monotonic() - self._since
+            log.info("%s: telegrams come again from %s, after %.0f s", self._meter, source, gap)
+        return True
+
+    def lost(self) -> None:
+        """The source was closed."""
+        if self.good:
+            self._since = self._clock.monotonic()
+        self.good = False
+
+    def trouble(self, sentence: str) -> None:
+        """Tell a sentence, once until things are good again."""
+        if sentence not in self._told and len(self._told) < TOLD_MOST:
+            self._told.add(sentence)
+            log.warning("%s: %s", self._meter, sentence)
+
+    def fault(self, fault: Exception) -> None:
+        """Tell a fault of our own with its traceback, once."""
+        if repr(fault) not in self._faults and len(self._faults) < TOLD_MOST:
+            self._faults.add(repr(fault))
+            log.error("%s: a fault in p1monitor; the reading goes on", self._meter, exc_info=fault)
+
+    def refused(self, event: Rejected, now: float) -> None:
+        """Tell the first refusal; those after it are counted for the summary."""
+        if self._summary_at is None:
+            log.warning("%s: refused %d bytes: %s; from here on counted", self._meter, event.length, event.words)
+            self._summary_at = now + SUMMARY_S
+            self._telegrams = 0
+        else:
+            self._refused[event.reason] += 1
+
+    def summary(self, now: float) -> None:
+        """Once an hour, say how many were refused; after an hour without any the next one is told at once again."""
+        if self._summary_at is None or now < self._summary_at:
+            return
+        self._summary_at = None
+        if self._refused:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in self._refused.most_common())
+            log.warning("%s: refused in the last hour: %s; good: %d", self._meter, reasons, self._telegrams)
+            self._summary_at = now + SUMMARY_S
+        self._refused.clear()
+        self._telegrams = 0

@@ -1,0 +1,6 @@
+"""What must be remembered from one reading to the next. Pure: never stores, never sends, never asks a clock."""
+
+from p1monitor.observer.memory import Bound, Memory, Total
+from p1monitor.observer.observe import observe
+
+__all__ = ["Bound", "Memory", "Total", "observe"]

@@ -1,0 +1,132 @@
+"""M-Bus device -> role, for good; a new equipment identifier in an old place is a replaced meter. Never drops one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from p1monitor.observer.memory import Bound
+from p1monitor.p1.records import Device, Event, Reading
+
+#: The role of the electricity meter itself. No M-Bus device gets it: an electric submeter begins at electricity_2.
+ELECTRICITY = "electricity"
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Cast(NamedTuple):
+    """Who plays what in one telegram."""
+
+    roles: tuple[Bound, ...]
+    devices: tuple[tuple[str, Device], ...]  #: (role, device), in the telegram's order; never-read ones are left out
+    replaced: tuple[str, ...] = ()  #: roles that have a new meter
+    events: tuple[Event, ...] = ()
+
+
+def assign(roles: tuple[Bound, ...], reading: Reading) -> Cast:
+    """Give each device that was ever read its role.
+
+    A known identifier keeps its role wherever it stands. A new one in the place of a device that is gone takes that
+    device's role. All else is new: the first of its medium is `gas`, later ones `gas_2` …; of several that are first
+    seen at once the one with the newest capture goes first, for a dead meter stays in the telegram with its last one.
+    """
+    devices = [device for device in reading.devices if _was_read(device)]
+    known = [(role, device) for device in devices if (role := _exact(roles, device))]
+    if roles and len(known) == len(devices) and reading.equipment_id in {"", roles[0].equipment_id}:
+        return Cast(roles, tuple(known))  # as it was: nearly every telegram
+    casting = _Casting(roles, reading, devices)
+    casting.electricity()
+    found = [_exact(casting.roles, device) for device in devices]
+    strange = [index for index, role in enumerate(found) if role is None]
+    for index in sorted(strange, key=lambda one: devices[one].at or _NEVER, reverse=True):
+        found[index] = casting.place(devices[index], set(found))
+    cast = tuple((role or "", device) for role, device in zip(found, devices, strict=True))
+    return Cast(casting.roles, cast, tuple(casting.replaced), tuple(casting.events))
+
+
+def _was_read(device: Device) -> bool:
+    """Tell whether the device's register has a value; what was never read cannot be known to be there."""
+    for name, measurement in device.values.items():
+        if measurement.value.__class__ is Decimal and name.startswith(device.medium):
+            return True
+    return False
+
+
+def _exact(roles: Iterable[Bound], device: Device) -> str | None:
+    own = device.medium, device.channel, device.equipment_id
+    for bound in roles:
+        if bound[1:] == own and bound.role != ELECTRICITY:
+            return bound.role
+    return None
+
+
+class _Casting:
+    """The roles while one telegram is looked at."""
+
+    def __init__(self, roles: tuple[Bound, ...], reading: Reading, devices: Sequence[Device]) -> None:
+        self.roles = roles
+        self.replaced: list[str] = []
+        self.events: list[Event] = []
+        self._reading = reading
+        self._present = devices
+
+    def electricity(self) -> None:
+        """Look at the identifier of the electricity meter itself; one that is absent or redacted says nothing."""
+        new = Bound(ELECTRICITY, ELECTRICITY, 0, self._reading.equipment_id)
+        old = next((bound for bound in self.roles if bound.role == ELECTRICITY), None)
+        if old is None:
+            self.roles = (new, *self.roles)  # the first for ever
+        elif new.equipment_id and new != old:
+            self._bind(old, new)
+
+    def place(self, device: Device, taken: set[str | None]) -> str:
+        """Find the role of a device that does not stand exactly as it did before."""
+        own = Bound("", device.medium, device.channel, device.equipment_id)
+        free = [one for one in self.roles if one.medium == own.medium and one.role not in {ELECTRICITY, *taken}]
+        old = _same(free, own) or self._predecessor(free, own)
+        if old is None:
+            new = own._replace(role=self._new_role(own.medium))
+            self.roles = (*self.roles, new)
+            return new.role
+        new = own._replace(role=old.role, equipment_id=own.equipment_id or old.equipment_id)
+        if new != old:
+            self._bind(old, new)
+        return new.role
+
+    def _predecessor(self, free: Sequence[Bound], own: Bound) -> Bound | None:
+        """The device that this one replaces: gone from the telegram, on the same channel, or the only of its medium."""
+        present = {device.equipment_id for device in self._present}
+        gone = [bound for bound in free if bound.equipment_id not in present]
+        here = [bound for bound in gone if bound.channel == own.channel]
+        if here:
+            return here[0]
+        only = sum(bound.medium == own.medium and bound.role != ELECTRICITY for bound in self.roles) == 1
+        return gone[0] if gone and only else None
+
+    def _bind(self, old: Bound, new: Bound) -> None:
+        if old.equipment_id and new.equipment_id != old.equipment_id:
+            words = f"{new.role}: meter {old.equipment_id} was replaced by {new.equipment_id}"
+            at, received = self._reading.at, self._reading.received
+            self.events.append(Event(at, received, "swap", None, words, channel=new.channel or None))
+            self.replaced.append(new.role)
+        self.roles = tuple(new if bound is old else bound for bound in self.roles)
+
+    def _new_role(self, medium: str) -> str:
+        taken = {ELECTRICITY, *(bound.role for bound in self.roles)}
+        role, number = medium, 1
+        while role in taken:
+            number += 1
+            role = f"{medium}_{number}"
+        return role
+
+
+def _same(free: Iterable[Bound], own: Bound) -> Bound | None:
+    """The same device: by its identifier, or by its place where one of the two sightings has none."""
+    for bound in free:
+        if own.equipment_id and bound.equipment_id:
+            if bound.equipment_id == own.equipment_id:
+                return bound
+        elif bound.channel == own.channel:
+            return bound
+    return None

@@ -1,0 +1,60 @@
+"""What a sink is, and what it may expect of the one that runs it. Never starts a thread, never retries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from p1monitor.p1.records import Reading
+
+
+class SinkError(Exception):
+    """Expected trouble, told in one sentence that says what to do. Never carries a secret."""
+
+    def __init__(self, sentence: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.permanent = permanent  #: offering the same readings again makes no sense: drop them, counted
+        self.retry_after = retry_after  #: seconds the other side asked us to wait
+
+
+class Sink(Protocol):
+    """A place readings go to. All three are called from one thread, the sink's own."""
+
+    name: str
+
+    def open(self) -> None:
+        """Connect or bind. Raising means: not ready; it is tried again with backoff."""
+
+    def deliver(self, readings: Sequence[Reading]) -> None:
+        """Take the readings, oldest first. Returning means accepted, all of them; raising means none need be.
+
+        An empty sequence is the heartbeat: nothing came for `Policy.heartbeat` seconds.
+        """
+
+    def close(self) -> None:
+        """Let go of everything, within five seconds whatever the other side does; also after a failed open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a sink is run. Live sinks want the newest and may skip; the others get everything, in order."""
+
+    live: bool
+    queue: int  #: readings that may wait; beyond it the oldest go, counted
+    batch: int = 1  #: readings per deliver, at most
+    gather_s: float = 0.0  #: how long to wait for a batch to fill
+    heartbeat_s: float | None = None  #: deliver() of nothing after so long without a reading
+    retry_first_s: float = 1.0
+    retry_most_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every sink may know of the daemon it is in."""
+
+    installation: str  #: made at first start, never changes: the root of all outward identities
+    meters: tuple[str, ...]
+    version: str
+    url: str | None = None  #: of the page, where it can be reached from elsewhere
+    stale_after: Callable[[str], float] = lambda _: 30.0  #: seconds without a telegram after which a meter is offline
