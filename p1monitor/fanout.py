@@ -15,8 +15,10 @@ from p1monitor.status import Status
 
 log = logging.getLogger(__name__)
 
-#: How long a sink may take to finish at the end; the service manager waits ten seconds for everything.
+#: How long a sink may take to finish at the end. They stop one after another; the unit allows thirty seconds for all.
 STOP_S = 5.0
+#: The longest that a server's Retry-After is believed: nobody means days.
+RETRY_AFTER_MOST_S = 600.0
 
 
 class Newest(Protocol):
@@ -52,6 +54,7 @@ class SinkRunner:
         self._open = False
         self._trouble: str | None = None
         self._delays = self._backoff()
+        self._asked = 0.0  # seconds the other side wants us to wait
         self._thread = Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
         self._set("starting")
 
@@ -82,7 +85,7 @@ class SinkRunner:
         while not self._stop.is_set():
             if self._opened():
                 self._turn()
-        if self._open:
+        if self._open and self._trouble is None:  # one that is in trouble has had its time already
             self._last()
         self._try(self._sink.close)
         self._set("stopped")
@@ -101,7 +104,7 @@ class SinkRunner:
         if not batch and (self._stop.is_set() or self._policy.heartbeat_s is None):
             return
         while not self._deliver(batch):
-            waited = self._clock.wait(self._stop, next(self._delays))
+            waited = self._clock.wait(self._stop, max(next(self._delays), self._asked))
             if waited or self._policy.live:  # a live sink wants the newest, not this one
                 self._give_up(batch)
                 return
@@ -112,6 +115,7 @@ class SinkRunner:
             self._sink.deliver(batch)
         except SinkError as error:
             self._ill(str(error))
+            self._asked = min(error.retry_after or 0.0, RETRY_AFTER_MOST_S)
             if not error.permanent:
                 return False
             self._give_up(batch)
@@ -175,7 +179,7 @@ class SinkRunner:
             return
         if self._trouble is not None:
             log.info("%s: working again", self._sink.name)
-        self._trouble = None
+        self._trouble, self._asked = None, 0.0
         self._delays = self._backoff()
         self._set("ok")
 

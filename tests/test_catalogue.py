@@ -8,6 +8,7 @@ import pytest
 
 from p1monitor.p1 import objects
 from p1monitor.p1.catalogue import BY_OBIS, CRC_MARKS, ROWS, device_value, obis_of, row_of
+from p1monitor.p1.records import Measurement
 from p1monitor.p1.telegram import data_object, normal_code
 from p1monitor.p1.units import UNITS
 
@@ -58,7 +59,7 @@ def test_names_of_the_design() -> None:
 )
 def test_from_the_name_to_the_code_and_back(name: str, text: str, expected: Decimal) -> None:
     found = objects.decode_object(data_object(obis_of(name), text))
-    assert isinstance(found, tuple)
+    assert isinstance(found[1], Measurement)
     assert (found[0], found[1].value) == (name, expected)
 
 

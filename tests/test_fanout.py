@@ -24,8 +24,7 @@ DEADLINE_S = 5.0
 
 def reading(seq: int) -> Reading:
     """A reading with a number."""
-    made = decode(parse(Frame(b"/T\r\n\r\n1-0:1.7.0(00.193*kW)\r\n!\r\n")))
-    return Reading(seq, *(getattr(made, name) for name in made.__slots__[1:]))
+    return decode(parse(Frame(b"/T\r\n\r\n1-0:1.7.0(00.193*kW)\r\n!\r\n")))._replace(seq=seq)
 
 
 class Fake:

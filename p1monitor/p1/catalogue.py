@@ -98,8 +98,10 @@ def _channels() -> Iterator[Row]:
     yield Row("0-n:24.3.0", "register", "mbus_hourly", "", "Register, hourly", "S30 §5.10", digits=(8, 3))
     yield Row("0-n:24.3.1", "register", "mbus_value", "", "Register", "S30 §5.10", digits=(8, 2))
     yield Row("0-n:24.4.0", "valve_state", "mbus_state", "", "Valve", "S30 §5.10", digits=(1, 0), diagnostic=True)
-    yield Row("0-n:96.3.10", "relay_state", "mbus_state", "", "Auxiliary relay", "E 2.1; LU", digits=(1, 0), diagnostic=True)
     for n in CHANNELS:
+        yield Row(
+            f"0-{n}:96.3.10", f"relay_{n}_state", "state", "", f"Auxiliary relay {n}", "E 2.1; LU", digits=(1, 0), diagnostic=True
+        )
         yield Row(f"0-0:96.13.{n + 1}", f"message_text_{n}", "message", "", f"Message for M-Bus channel {n}", "LU")
     for a in (5, 6, 7, 8):
         yield Row(f"{a}-0:1.0.0", "register", "nta_value", "", "Register", "S22 §6.3")

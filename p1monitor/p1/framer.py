@@ -119,7 +119,8 @@ class Framer:
             self._waste(len(self._buffer))
             return False
         before = self._buffer[at - 1] if at else self._before
-        self._waste(at)
+        if at:
+            self._waste(at)
         self._inside, self._weak, self._scanned = True, before not in _LINE_START, 1
         return True
 
@@ -136,7 +137,7 @@ class Framer:
             if end:
                 self._finish(events, at, end)
                 return True
-            self._scanned = at
+            self._scanned = at + 1
         if len(buffer) < FRAME_MAX:
             return False
         self._overflow(events)
@@ -144,15 +145,22 @@ class Framer:
 
     def _next(self) -> int:
         """Where the next line begins with `!` or `/`; 0 if none does. What was searched once is not searched again."""
+        bang = self._line_with(b"!", max(self._scanned, self._no_bang - self._base), len(self._buffer))
+        limit = bang or len(self._buffer)
+        self._no_bang = self._base + limit
+        slash = self._line_with(b"/", self._scanned, limit)
+        if slash:
+            return slash
+        self._scanned = limit
+        return bang
+
+    def _line_with(self, mark: bytes, start: int, end: int) -> int:
+        """Where a line begins with this character; 0 if none does. One character is sought ten times as fast as two."""
         buffer = self._buffer
-        bang = buffer.find(b"\n!", max(self._scanned, self._no_bang - self._base))
-        limit = len(buffer) if bang < 0 else bang
-        self._no_bang = self._base + (limit - 1 if bang < 0 else bang)
-        slash = buffer.find(b"\n/", self._scanned, limit)
-        if slash > 0:
-            return slash + 1
-        self._scanned = max(limit - 1, 1) if bang < 0 else bang
-        return bang + 1
+        at = buffer.find(mark, start, end)
+        while at > 0 and buffer[at - 1] != 0x0A:
+            at = buffer.find(mark, at + 1, end)
+        return max(at, 0)
 
     def _footer(self, at: int, *, final: bool) -> int | None:
         """Where the frame ends whose `!` is at `at`; 0 if that `!` is no footer; None if the next bytes must tell."""
@@ -171,7 +179,7 @@ class Framer:
         return at + 1 + digits if digits == 4 else 0
 
     def _finish(self, events: list[Frame | Rejected], bang: int, end: int) -> None:
-        data = bytes(memoryview(self._buffer)[:end])
+        data = bytes(self._buffer[:end])
         verdict = self._judge(data, 0, bang, proof=self._weak)
         if verdict in ("valid", "absent"):
             self._accept(events, data, verdict)
@@ -200,7 +208,8 @@ class Framer:
     def _accept(self, events: list[Frame | Rejected], data: bytes, crc: str) -> None:
         if crc == "valid":
             self._may_be_absent = False
-        self._flush(events)
+        if self._noise_length:
+            self._flush(events)
         events.append(Frame(data, crc, self._base))
         self._drop(len(data))
 

@@ -22,6 +22,7 @@ def look(sample: bytes) -> str | None:
     if _HDLC.search(sample):
         return "dlms"
     high = sum(byte > 0x7F for byte in sample)
-    if high > len(sample) // 8 and _OBIS_TEXT.search(sample.translate(_STRIP_PARITY)):
+    stripped = sample.translate(_STRIP_PARITY)
+    if high > len(sample) // 8 and len(_OBIS_TEXT.findall(stripped)) > len(_OBIS_TEXT.findall(sample)):
         return "parity"
     return None

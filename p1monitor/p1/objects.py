@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from p1monitor.p1.catalogue import BY_OBIS, ROWS, Row
+from p1monitor.p1.catalogue import BY_OBIS, Row
 from p1monitor.p1.codes import BREAKER
 from p1monitor.p1.records import Failure, Measurement, Value
 from p1monitor.p1.telegram import DataObject
@@ -41,29 +41,17 @@ class Part:
     measurement: Measurement
 
 
-_CHANNELS = 0
-#: The rows of M-Bus devices, by pattern, and the A of their codes.
-_PLACES = {row.pattern: int(row.pattern[0]) for row in ROWS if row.kind.startswith(("mbus_", "nta_"))}
-
-#: A plain value under its name, or a part of an M-Bus device.
-Decoded = tuple[str, Measurement] | Part
+#: A plain value under its name, or, without a name, a part of an M-Bus device.
+Decoded = tuple[str, Measurement] | tuple[None, Part]
 
 
 def decode_object(item: DataObject, profile: str = AUTO) -> Decoded:
     """Decode by the first row whose shape fits; an object that no row knows, or that none fits, keeps its text."""
-    for row in BY_OBIS.get(item.obis, ()):
-        measurement = _DECODERS[row.kind](row, item, profile)
+    for row, decoder, place in _WAYS.get(item.obis, ()):
+        measurement = decoder(row, item, profile)
         if measurement is not None:
-            return _place(row, item, measurement)
+            return (row.name, measurement) if place is None else (None, Part(row.kind, *place, row.name, measurement))
     return item.obis, Measurement("".join(f"({group})" for group in item.groups), "", item.obis)
-
-
-def _place(row: Row, item: DataObject, measurement: Measurement) -> Decoded:
-    place = _PLACES.get(row.pattern)
-    if place is None:
-        return row.name, measurement
-    channel = int(item.obis[2 : item.obis.index(":")]) if place == _CHANNELS else 0
-    return Part(row.kind, place, channel, row.name, measurement)
 
 
 def _is_count(text: str) -> bool:
@@ -276,3 +264,14 @@ _DECODERS: Mapping[str, Callable[[Row, DataObject, str], Measurement | None]] = 
         "nta_state": _state,
     }
 )
+
+
+def _place(row: Row, obis: str) -> tuple[int, int] | None:
+    """A of the code and the M-Bus channel, where the row is a part of a device."""
+    if row.kind.startswith("mbus_"):
+        return 0, int(obis[2 : obis.index(":")])
+    return (int(obis[0]), 0) if row.kind.startswith("nta_") else None
+
+
+#: Code -> the ways in which it may be read: row, decoder, place of its device. Looked up once per new line.
+_WAYS = {obis: tuple((row, _DECODERS[row.kind], _place(row, obis)) for row in rows) for obis, rows in BY_OBIS.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -18,6 +18,8 @@ from p1monitor.p1.times import meter_time
 __all__ = ["Device", "Event", "Failure", "Measurement", "ObjectView", "Reading", "Received", "decode", "describe"]
 
 _ZERO = Decimal(0)
+#: Measurement's own constructor takes twice as long, and four are made per telegram.
+_new = tuple.__new__
 #: In the order in which they are believed: not every country's meters send the first.
 _IDENTITIES = ("equipment_id", "device_id_1", "logical_device_name", "serial_number", "device_address")
 #: (value made, import, export): net power, total and per phase.
@@ -25,9 +27,9 @@ _NETS = (
     ("power_w", "power_import_w", "power_export_w"),
     *((f"power_l{phase}_w", f"power_import_l{phase}_w", f"power_export_l{phase}_w") for phase in PHASES),
 )
-#: (total, its rate registers): the total is the meter's own where it sends one.
+#: (total, its first rate register, the others): the total is the meter's own where it sends one.
 _TOTALS = tuple(
-    (f"energy_{flow}_kwh", tuple(f"energy_{flow}_t{tariff}_kwh" for tariff in range(1, TARIFFS + 1)))
+    (f"energy_{flow}_kwh", f"energy_{flow}_t1_kwh", tuple(f"energy_{flow}_t{tariff}_kwh" for tariff in range(2, TARIFFS + 1)))
     for flow in ("import", "export")
 )
 
@@ -54,13 +56,11 @@ def decode(
     parts: list[Part] = []
     known = profile == AUTO
     for item in telegram.objects:
-        decoded = item.decoded if known else None
-        if decoded is None:
-            decoded = _decoded(item, profile)
-        if decoded.__class__ is tuple:
-            values[decoded[0]] = decoded[1]
+        name, value = (item.decoded or _remember(item)) if known else decode_object(item, profile)
+        if name is None:
+            parts.append(value)  # type: ignore[arg-type]
         else:
-            parts.append(decoded)  # type: ignore[arg-type]
+            values[name] = value  # type: ignore[assignment]
     _derive(values)
     devices = mbus.devices(*parts) if parts else ()
     at, equipment_id = _at(values, profile), _identity(values)
@@ -69,23 +69,21 @@ def decode(
 
 def describe(telegram: Telegram, profile: str = AUTO) -> Iterator[ObjectView]:
     """Yield every data object in the telegram's order, decoded, with the name that its device's medium gives it."""
-    decoded = [(item, _decoded(item, profile)) for item in telegram.objects]
-    media = mbus.media([part for _, part in decoded if isinstance(part, Part)])
-    for item, made in decoded:
+    decoded = [(item, *decode_object(item, profile)) for item in telegram.objects]
+    media = mbus.media([part for *_, part in decoded if isinstance(part, Part)])
+    for item, name, measurement in decoded:
         raw = "".join(f"({group})" for group in item.groups)
-        if isinstance(made, Part):
-            name, measurement = mbus.named(made, media)
-            yield ObjectView(item.obis, name, made.channel or None, measurement, raw)
+        if isinstance(measurement, Part):
+            own, value = mbus.named(measurement, media)
+            yield ObjectView(item.obis, own, measurement.channel or None, value, raw)
         else:
-            name, measurement = made
             known = name != item.obis
             yield ObjectView(item.obis, name if known else None, None, measurement if known else None, raw)
 
 
-def _decoded(item: DataObject, profile: str) -> Decoded:
-    made = decode_object(item, profile)
-    if profile == AUTO:
-        object.__setattr__(item, "decoded", made)  # a memory, not a value: see DataObject
+def _remember(item: DataObject) -> Decoded:
+    made = decode_object(item, AUTO)
+    object.__setattr__(item, "decoded", made)  # a memory, not a value: see DataObject
     return made
 
 
@@ -109,29 +107,30 @@ def _identity(values: Mapping[str, Measurement]) -> str:
 
 def _derive(values: dict[str, Measurement]) -> None:
     """Add what is not sent but follows: net powers, and totals where the meter has only rates."""
+    get = values.get
     for name, one, other in _NETS:
-        plus = values.get(one)
-        if plus is None or plus.value.__class__ is not Decimal or name in values:
+        plus = get(one)
+        if plus is None or plus.value is None or name in values:
             continue
-        minus = values.get(other)
+        minus = get(other)
         if minus is None:
-            values[name] = Measurement(plus.value, plus.unit, plus.obis, None, False, True)
-        elif minus.value.__class__ is Decimal:
-            values[name] = Measurement(plus.value - minus.value, plus.unit, plus.obis, None, False, True)
-    for total, rates in _TOTALS:
-        if total not in values and rates[0] in values:
-            _sum(values, total, rates)
+            values[name] = _new(Measurement, (plus.value, plus.unit, plus.obis, None, False, True))
+        elif minus.value is not None:
+            net = plus.value - minus.value  # type: ignore[operator]  # powers are numbers: see the catalogue
+            values[name] = _new(Measurement, (net, plus.unit, plus.obis, None, False, True))
+    for total, first, rates in _TOTALS:
+        part = get(first)
+        if part is not None and part.value is not None and total not in values:
+            values[total] = _sum(part, get, rates)
 
 
-def _sum(values: dict[str, Measurement], total: str, rates: tuple[str, ...]) -> None:
+def _sum(part: Measurement, get: Callable[[str], Measurement | None], rates: tuple[str, ...]) -> Measurement:
     """Add the rate registers up; a meter has them without a gap, from the first on."""
-    amount, unit, codes = _ZERO, "", []
+    amount, codes = part.value, part.obis
     for rate in rates:
-        part = values.get(rate)
-        if part is None or part.value.__class__ is not Decimal:
+        other = get(rate)
+        if other is None or other.value is None:
             break
-        amount += part.value
-        unit = part.unit
-        codes.append(part.obis)
-    if codes:
-        values[total] = Measurement(amount, unit, "+".join(codes), None, False, True)
+        amount += other.value  # type: ignore[operator]  # registers are numbers too
+        codes = f"{codes}+{other.obis}"
+    return Measurement(amount, part.unit, codes, None, False, True)

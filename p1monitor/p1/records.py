@@ -64,9 +64,8 @@ class Event:
 EMPTY: Mapping[str, Measurement] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """All decoded values of one telegram, with its time."""
+class Reading(NamedTuple):
+    """All decoded values of one telegram, with its time. A NamedTuple, because one is made per telegram, twice."""
 
     seq: int  #: order of readings of one meter; 0 until the observer counts it
     at: datetime | None  #: the meter's clock, aware, with the offset that its S/W flag says; None without a sane clock

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from p1monitor.p1.crc import crc16_arc
 from p1monitor.p1.frames import Frame
@@ -37,7 +37,7 @@ class DataObject:
     breaks: tuple[int, ...] = ()  #: indexes of the groups that stand at the beginning of a line of their own
     obis: str = field(default="", compare=False)  #: the code in its normal form, `A-B:C.D.E`, or with `*F` where F is not 255
     #: What reading.decode() made of this object: equal lines share one DataObject, so each is decoded once. Not part of the value.
-    decoded: object = field(default=None, compare=False, repr=False)
+    decoded: Any = field(default=None, compare=False, repr=False)
 
 
 class Telegram(NamedTuple):

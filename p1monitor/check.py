@@ -1,0 +1,104 @@
+"""What `p1monitor check` looks at: can everything that the configuration names be reached from here? Never changes anything."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from p1monitor.listen import split
+from p1monitor.p1.crc import accelerated
+from p1monitor.settings import MeterSettings, Settings
+
+#: How long a broker or server may take to answer.
+CONNECT_S = 3.0
+
+
+class Answer(NamedTuple):
+    """One thing that was looked at."""
+
+    good: bool
+    what: str
+    words: str
+
+
+def look(settings: Settings) -> Iterator[Answer]:
+    """Yield an answer for each thing that has to work."""
+    fast = accelerated()
+    yield Answer(True, "checksum", "the C extension of crcmod is in use" if fast else "pure Python: slower, but right")
+    for meter in settings.meters:
+        yield _source(meter)
+    if settings.history:
+        yield _writable("history", settings.history.path)
+    if settings.web:
+        yield _free("page", settings.web.listen)
+    if settings.relay:
+        yield _free("relay", settings.relay.listen)
+    if settings.mqtt:
+        yield _reach("mqtt", settings.mqtt.host, settings.mqtt.port)
+    if settings.influxdb:
+        url = urlsplit(settings.influxdb.url)
+        yield _reach("influxdb", url.hostname or "", url.port or {"https": 443}.get(url.scheme, 80))
+
+
+def _source(meter: MeterSettings) -> Answer:
+    return _SOURCES[meter.source.type](f"meter {meter.name}", meter)
+
+
+def _serial(what: str, meter: MeterSettings) -> Answer:
+    device = Path(meter.source.device or "")
+    if not device.exists():
+        return Answer(False, what, f"{device} is not there: is the cable plugged in? `p1monitor detect` lists what is")
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Answer(False, what, f"{device} may not be opened by this user: add it to the group dialout")
+    return Answer(True, what, f"{device} is there")
+
+
+def _tcp(what: str, meter: MeterSettings) -> Answer:
+    return _reach(what, meter.source.host or "", meter.source.port or 0)
+
+
+def _replay(what: str, meter: MeterSettings) -> Answer:
+    path = meter.source.path or Path()
+    return Answer(path.is_file(), what, f"{path} " + ("is there" if path.is_file() else "is not there"))
+
+
+def _simulated(what: str, meter: MeterSettings) -> Answer:
+    return Answer(True, what, f"simulated ({meter.source.model or 'the first model'})")
+
+
+_SOURCES: dict[str, Callable[[str, MeterSettings], Answer]] = {
+    "serial": _serial,
+    "tcp": _tcp,
+    "replay": _replay,
+    "simulated": _simulated,
+}
+
+
+def _reach(what: str, host: str, port: int) -> Answer:
+    try:
+        socket.create_connection((host, port), CONNECT_S).close()
+    except OSError as error:
+        return Answer(False, what, f"{host}:{port} does not answer: {error.strerror or error}")
+    return Answer(True, what, f"{host}:{port} answers")
+
+
+def _free(what: str, listen: str) -> Answer:
+    host, port = split(listen)
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        return Answer(False, what, f"cannot listen on {listen}: {error.strerror or error} (is p1monitor running already?)")
+    return Answer(True, what, f"{listen} is free")
+
+
+def _writable(what: str, path: Path) -> Answer:
+    folder = path.parent
+    if not folder.is_dir():
+        return Answer(False, what, f"the folder {folder} is not there")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        return Answer(False, what, f"{path} may not be written by this user")
+    return Answer(True, what, f"{path} " + ("is there" if path.exists() else "will be made at first start"))

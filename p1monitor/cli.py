@@ -1,0 +1,270 @@
+"""The commands. Each says in one sentence what is wrong, and never shows a traceback for something that a user can put right."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from p1monitor import __version__
+from p1monitor.config import ConfigError, load
+from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
+
+CONFIG = Path("/etc/p1monitor/config.toml")
+#: Exit status where the configuration or the command's words are wrong; systemd does not try again (RestartPreventExitStatus).
+WRONG = 2
+#: … and where something stood in the way that may be gone the next time.
+FAILED = 1
+
+config_option = click.option("-c", "--config", type=click.Path(path_type=Path), default=CONFIG, show_default=True, help="The file.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="p1monitor")
+def main() -> None:
+    """Read the P1 port of a smart meter, prove every telegram, and hand it on."""
+
+
+@main.command()
+@config_option
+def run(config: Path) -> None:
+    """Run the daemon."""
+    if not config.exists():
+        click.echo(f"{config} is not there.\n", err=True)
+        _detect(str(config))
+        sys.exit(WRONG)
+    _run(_load(config))
+
+
+@main.command()
+@click.option("--model", default="esmr5", show_default=True, help="The simulated meter.")
+@click.option("--days", default=31, show_default=True, type=click.IntRange(0, 400), help="How long it has been running.")
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the page; on loopback only.")
+def demo(model: str, days: int, listen: str) -> None:
+    """Run on a simulated meter with a past of its own. The history is temporary and goes when the demo ends."""
+    from p1monitor import past  # noqa: PLC0415 - each command loads what it needs
+    from p1monitor.listen import is_loopback  # noqa: PLC0415
+    from p1monitor.p1.meters import MODELS  # noqa: PLC0415
+
+    if model not in MODELS:
+        _fail(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
+    if not is_loopback(_address(listen)[0]):
+        _fail(f"{listen} is not a loopback address, and the demo has no password")
+    with tempfile.TemporaryDirectory(prefix="p1monitor-demo-") as folder, _explained():
+        path = Path(folder) / "history.sqlite"
+        click.echo(f"{MODELS[model].title}: simulating the last {days} days …")
+        count = past.fill(path, "home", model, 0, days)
+        click.echo(f"{count} telegrams. The page: http://{listen}/   (Ctrl-C stops)")
+        source = SourceSettings(type="simulated", model=model)
+        _run(
+            Settings(
+                meters=(MeterSettings(source=source),),
+                history=HistorySettings(path=path),
+                web=WebSettings(listen=listen),
+            )
+        )
+
+
+@main.command()
+@click.argument("files", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object per event.")
+@click.option("--crc", type=click.Choice(["auto", "arc", "x25", "off"]), default="auto", show_default=True, help="The checksum.")
+@click.option("--profile", default="auto", show_default=True, help="Country, where its clock is not Central European (fi, lt).")
+def decode(files: tuple[str, ...], as_json: bool, crc: str, profile: str) -> None:
+    """Decode telegrams from FILES, or from standard input (-). A *.hex file is a hex dump of bytes."""
+    from p1monitor.show import Stream  # noqa: PLC0415
+
+    good = 0
+    for name in files or ("-",):
+        stream = Stream(name, _bytes(name), crc, profile)
+        for fine, text in stream.lines() if as_json else stream.tables():
+            good += fine
+            click.echo(text)
+    if not good:
+        click.echo("no good telegram", err=True)
+    sys.exit(0 if good else 1)
+
+
+@main.command()
+@config_option
+def check(config: Path) -> None:
+    """Look whether everything that the configuration names can be reached from here."""
+    from p1monitor.check import look  # noqa: PLC0415
+
+    settings = _load(config)
+    click.echo(f"{config}: good")
+    answers = list(look(settings))
+    for answer in answers:
+        click.echo(f"{'ok ' if answer.good else 'NOT'}  {answer.what}: {answer.words}")
+    sys.exit(0 if all(answer.good for answer in answers) else 1)
+
+
+@main.command()
+def detect() -> None:
+    """Look at every serial port for a meter, and print the configuration for it."""
+    sys.exit(0 if _detect(str(CONFIG)) else 1)
+
+
+@main.command()
+@click.option("--model", default="esmr5", show_default=True, help="The meter.")
+@click.option("--seed", default=0, show_default=True, help="Another household.")
+@click.option("--pty", "pty", is_flag=True, help="Send on a new pseudo-terminal, whose name is printed.")
+@click.option("--tcp", metavar="[HOST:]PORT", help="Send to whoever connects.")
+@click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write a past into a file.")
+@click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0, 400), help="How much of it, with --file.")
+def simulate(model: str, seed: int, pty: bool, tcp: str | None, path: Path | None, days: float) -> None:
+    """Be a simulated meter."""
+    from p1monitor import simulate as meter  # noqa: PLC0415
+    from p1monitor.clock import SYSTEM  # noqa: PLC0415
+    from p1monitor.p1.meters import MODELS  # noqa: PLC0415
+
+    if model not in MODELS:
+        _fail(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
+    if sum((pty, tcp is not None, path is not None)) != 1:
+        _fail("say where to: one of --pty, --tcp, --file")
+    with _explained(), _until_interrupted():
+        if pty:
+            meter.to_pty(model, seed, click.echo)
+        elif tcp is not None:
+            meter.to_tcp(model, seed, _address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)
+        elif path is not None:
+            click.echo(f"{meter.to_file(model, seed, path, days, SYSTEM.wall())} telegrams")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Send to its sinks; its history stays as it is.")
+@click.option("--speed", default="1", show_default=True, help='Times real pace, or "max".')
+@click.option("--loop", is_flag=True, help="Begin again at the end.")
+def replay(file: Path, config: Path | None, speed: str, loop: bool) -> None:
+    """Run the daemon on a file of telegrams, with a temporary history."""
+    try:
+        pace = None if speed == "max" else float(speed)
+    except ValueError:
+        _fail(f'--speed {speed}: a number, or "max"')
+    settings = _load(config) if config else Settings(meters=(MeterSettings(),), history=None, web=WebSettings())
+    source = SourceSettings(type="replay", path=file.absolute(), speed=pace, loop=loop)
+    with tempfile.TemporaryDirectory(prefix="p1monitor-replay-") as folder:
+        first = replace(settings.meters[0], source=source)
+        _run(replace(settings, meters=(first,), history=HistorySettings(path=Path(folder) / "history.sqlite")))
+
+
+@main.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, for its owner only.")
+def passwd(output: Path | None) -> None:
+    """Make the line of a password file for the page."""
+    from p1monitor.password import PasswordError, make_line  # noqa: PLC0415
+
+    if sys.stdin.isatty():
+        given = click.prompt("Password for the page", hide_input=True, confirmation_prompt=True)
+    else:
+        given = sys.stdin.readline().rstrip("\r\n")
+    try:
+        line = make_line(given)
+        if output is None:
+            click.echo(line)
+        else:
+            output.touch(mode=0o600)
+            output.chmod(0o600)
+            output.write_text(line + "\n")
+            click.echo(f"{output}: written. In [web]: password_file = {str(output.absolute())!r}")
+    except PasswordError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{output}: {error.strerror}")
+
+
+def _address(text: str) -> tuple[str, int]:
+    from p1monitor.listen import split  # noqa: PLC0415
+
+    try:
+        return split(text)
+    except ValueError as error:
+        _fail(f"{text}: {error}")
+
+
+def _load(config: Path) -> Settings:
+    try:
+        return load(config)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _run(settings: Settings) -> None:
+    from p1monitor.daemon import Daemon  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format=_log_format(), stream=sys.stderr)
+    with _explained():
+        Daemon(settings).run()
+
+
+def _log_format() -> str:
+    """Under systemd the journal has its own clock, and `<N>` tells it the priority (sd-daemon(3))."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return "%(asctime)s %(levelname)-7s %(message)s"
+    for level, priority in ((logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3), (logging.CRITICAL, 2)):
+        logging.addLevelName(level, f"<{priority}>")
+    return "%(levelname)s%(message)s"
+
+
+def _detect(path: str) -> bool:
+    from p1monitor import detect as looking  # noqa: PLC0415
+
+    found = []
+    for each in looking.detect():
+        click.echo(each.sentence)
+        found.append(each)
+    click.echo(looking.how_to_go_on(found, path))
+    return any(each.line for each in found)
+
+
+def _bytes(name: str) -> bytes:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        _fail(f"{name}: {error.strerror}")
+    if not name.endswith(".hex"):
+        return data
+    try:
+        return bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        _fail(f"{name}: no hex dump")
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a user can put right into one sentence."""
+    from p1monitor.password import PasswordError  # noqa: PLC0415
+    from p1monitor.recorder.opening import StoreError  # noqa: PLC0415
+    from p1monitor.sources import SourceError  # noqa: PLC0415
+    from p1monitor.webapp import WebError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ConfigError, PasswordError) as error:
+        _fail(str(error))
+    except (StoreError, SourceError, WebError) as error:
+        _fail(str(error), FAILED)
+    except OSError as error:
+        _fail(f"{error.filename or ''} {error.strerror or error}".strip(), FAILED)
+
+
+def _fail(sentence: str, status: int = WRONG) -> NoReturn:
+    click.echo(f"p1monitor: {sentence}", err=True)
+    sys.exit(status)

@@ -1,0 +1,197 @@
+"""The whole daemon on one page: build the house, start from the sinks to the sources, watch, stop from the sources to the sinks."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from threading import Event
+from types import FrameType, TracebackType
+from typing import Self
+
+from p1monitor import __version__, listen, sdnotify, sources
+from p1monitor.clock import SYSTEM, Clock
+from p1monitor.fanout import Fanout, SinkRunner
+from p1monitor.live import Live
+from p1monitor.observer import Memory
+from p1monitor.reader import Reader
+from p1monitor.recorder import queries, recorder, store
+from p1monitor.settings import MeterSettings, Settings
+from p1monitor.sinks import House, Policy, Sink
+from p1monitor.status import Status
+
+log = logging.getLogger(__name__)
+
+#: A reader that has not turned for so long hangs: its loop turns at least once a second while it waits.
+HANG_S = 30.0
+#: How often health is looked at where no watchdog asks for more.
+LOOK_S = 5.0
+
+
+class Daemon:
+    """Everything that runs. Made of settings; raises StoreError or another one-sentence error if it cannot be."""
+
+    def __init__(self, settings: Settings, clock: Clock = SYSTEM) -> None:
+        self._clock, self._settings = clock, settings
+        self.status = Status(__version__, clock)
+        names = tuple(meter.name for meter in settings.meters)
+        self.live = Live(names)
+        self._store = store.Store(settings.history.path) if settings.history else None
+        self.house = House(
+            installation=self._store.installation() if self._store else "p1monitor",
+            meters=names,
+            version=__version__,
+            url=_url(settings),
+            stale_after=self.status.stale_after,
+        )
+        self._memories = {name: self._memory(name) for name in names}
+        self._runners = self._build_sinks()
+        self._fanout = Fanout([self.live], self._runners)
+        self.readers: list[Reader] = []
+        self._server: object | None = None
+        try:
+            self.readers = [self._reader(meter) for meter in settings.meters]
+        except BaseException:
+            if self._store:
+                self._store.close()
+            raise
+        self.stopped = Event()
+
+    # Start, watch, stop.
+
+    def __enter__(self) -> Self:
+        """Start everything: whoever listens first, whoever speaks last."""
+        self._server = self._serve()
+        for runner in self._runners:
+            runner.start()
+        for reader in self.readers:
+            reader.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop everything: no more readings first, then deliver what is queued."""
+        sdnotify.notify(sdnotify.STOPPING)
+        for reader in self.readers:
+            reader.stop()
+        for runner in self._runners:
+            if not runner.stop():
+                log.warning("%s did not stop in time; it is left behind", runner.name)
+        if self._server is not None:
+            self._server.close()  # type: ignore[attr-defined]
+        log.info("stopped")
+
+    def run(self) -> None:
+        """Run until SIGTERM, SIGINT, or the end of the last finite source."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signal)
+        with self:
+            sdnotify.notify(sdnotify.READY, sdnotify.status(self.words()))
+            meters = self.status.snapshot()["meters"]
+            log.info("started: %s", ", ".join(f"{name} on {told['source']}" for name, told in meters.items()))
+            every = sdnotify.watchdog_interval() or LOOK_S
+            while not self._clock.wait(self.stopped, min(every, LOOK_S)) and not self.ended():
+                self.look()
+
+    def look(self) -> bool:
+        """Tell systemd how it goes; the watchdog only hears from us if every reader has turned."""
+        now = self._clock.monotonic()
+        late = [reader.meter for reader in self.readers if now - reader.turned() > HANG_S]
+        if late:
+            log.error("no turn for %g s: the reader of %s hangs", HANG_S, ", ".join(late))
+        else:
+            sdnotify.notify(sdnotify.WATCHDOG, sdnotify.status(self.words()))
+        return not late
+
+    def ended(self) -> bool:
+        """Tell whether every source was finite and is read to its end."""
+        return all(reader.ended for reader in self.readers)
+
+    def words(self) -> str:
+        """One line on how it goes, for `systemctl status`."""
+        snapshot = self.status.snapshot()
+        meters = (f"{name}: {_meter_words(told)}" for name, told in snapshot["meters"].items())
+        ill = (f"{name}: {told['last_error']}" for name, told in snapshot["sinks"].items() if told["state"] == "retrying")
+        return "; ".join((*meters, *ill))
+
+    def _signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopped.set()
+
+    # Building.
+
+    def _memory(self, meter: str) -> Memory:
+        told = self._store.memory(meter) if self._store else None
+        return Memory.from_json(told) if told else Memory()
+
+    def _reader(self, meter: MeterSettings) -> Reader:
+        remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()
+        source = sources.build(meter.source, remembered, self._clock)
+        return Reader(meter, source, self._fanout.publish, self.status, self._memories[meter.name], clock=self._clock)
+
+    def _build_sinks(self) -> list[SinkRunner]:
+        """Sinks whose table is not there are not even imported: each brings a library of its own."""
+        settings, made = self._settings, []
+        if settings.history and self._store:
+            kept = recorder.build(settings.history, self._store, memory_of=self._memory_of, count=self._dropped, clock=self._clock)
+            made.append(self._run(kept, recorder.POLICY))
+        if settings.relay:
+            from p1monitor.sinks import relay  # noqa: PLC0415 - see above
+
+            made.append(self._run(relay.build(settings.relay, self.house, self._clock), relay.POLICY))
+        if settings.mqtt:
+            from p1monitor.sinks import mqtt  # noqa: PLC0415
+
+            made.append(self._run(mqtt.build(settings.mqtt, self.house, self._clock), mqtt.POLICY))
+        if settings.influxdb:
+            from p1monitor.sinks import influxdb  # noqa: PLC0415
+
+            made.append(self._run(influxdb.build(settings.influxdb, self.house, self._clock), influxdb.POLICY))
+        return made
+
+    def _run(self, sink: Sink, policy: Policy) -> SinkRunner:
+        return SinkRunner(sink, policy, self.status, self._clock)
+
+    def _serve(self) -> object | None:
+        settings = self._settings
+        if settings.web is None:
+            return None
+        from p1monitor.webapp import create_app, serve  # noqa: PLC0415 - Flask only where there is a page
+
+        asked = queries.Queries(settings.history.path) if settings.history else None
+        app = create_app(self.live, asked, self.status, settings.web, self._clock)
+        return serve(app, settings.web.listen)
+
+    def _memory_of(self, meter: str) -> Memory | None:
+        return next((reader.memory for reader in self.readers if reader.meter == meter), None)
+
+    def _dropped(self, key: str, number: int) -> None:
+        self.status.count(f"refused:{key}", number, sink="recorder")
+
+
+class Notes:
+    """Small facts of one meter in the store: what worked at the port, so that a power cut starts no new search."""
+
+    def __init__(self, where: store.Store, meter: str) -> None:
+        self._store, self._meter = where, meter
+
+    def get(self, key: str) -> str | None:
+        """Return what was noted."""
+        return self._store.noted(f"{self._meter}.{key}")
+
+    def put(self, key: str, text: str) -> None:
+        """Note it."""
+        self._store.note(f"{self._meter}.{key}", text)
+
+
+def _url(settings: Settings) -> str | None:
+    """Where the page can be reached from elsewhere; None if only from this machine, or where any address will do."""
+    if settings.web is None:
+        return None
+    host, port = listen.split(settings.web.listen)
+    return None if listen.is_loopback(host) or host in ("", "0.0.0.0", "::") else f"http://{host}:{port}/"
+
+
+def _meter_words(told: dict[str, object]) -> str:
+    if told["age_s"] is None:
+        return str(told["last_trouble"] or "waiting for the first telegram")
+    refused = sum(told["refused"].values()) if isinstance(told["refused"], dict) else 0
+    state = "silent" if told["stale"] else "live"
+    return f"{state}, {told['telegrams']} telegrams, {refused} refused"

@@ -1,0 +1,112 @@
+"""How a history is opened, made and brought up to this program's version. Never touches a file that is not its own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from p1monitor.recorder.schema import APPLICATION, STEPS
+
+#: STRICT tables came with 3.37, of 2021.
+SQLITE_LEAST = (3, 37)
+#: Seconds to wait for another connection that holds a lock; readers in WAL mode hardly ever do.
+BUSY_S = 5.0
+#: Memory for pages of the file: the writer needs the few that are written over and over, a reader those of one answer.
+WRITER_KIB, READER_KIB = 512, 256
+
+
+class StoreError(Exception):
+    """The history cannot be used; one sentence that says why."""
+
+
+def claimed(path: Path) -> int:
+    """Be the one writer: a lock beside the file, as a descriptor that is held as long as the store is open."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        claim = os.open(path.with_name(path.name + "-writer"), os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        raise StoreError(sentence(path, error)) from error
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(claim)
+        raise StoreError(f"{path}: another p1monitor writes to this history; stop it first, or name another file") from error
+    return claim
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """The writer's connection. A file that is not there is made, an older one is brought forward."""
+    if sqlite3.sqlite_version_info < SQLITE_LEAST:
+        least = ".".join(map(str, SQLITE_LEAST))
+        raise StoreError(f"the history needs SQLite {least} or newer, this Python has {sqlite3.sqlite_version}")
+    db: sqlite3.Connection | None = None
+    try:
+        db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        _prepare(db, path)
+    except (OSError, sqlite3.Error, StoreError) as error:
+        if db is not None:
+            db.close()
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(sentence(path, error)) from error
+    return db
+
+
+def opened_for_reading(path: Path) -> sqlite3.Connection:
+    """A reader's connection; it can write nothing."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, check_same_thread=False)
+        db.execute(f"PRAGMA cache_size = -{READER_KIB}")
+    except sqlite3.Error as error:
+        raise StoreError(sentence(path, error)) from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION and (tables or version):
+        raise StoreError(f"{path} is the database of another program; name another file in [history] path")
+    if version > len(STEPS):
+        raise StoreError(
+            f"{path} was written by a newer p1monitor (version {version} of the history, this one knows {len(STEPS)});"
+            " it was not touched"
+        )
+    db.execute(f"PRAGMA cache_size = -{WRITER_KIB}")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    for number, step in enumerate(STEPS[version:], version + 1):
+        marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number};"
+        db.executescript(f"BEGIN IMMEDIATE; {step} {marks} COMMIT;")
+    # A file that cannot be written is found out now, not with the first reading.
+    db.execute("BEGIN IMMEDIATE")
+    db.execute(f"PRAGMA user_version = {len(STEPS)}")
+    db.execute("COMMIT")
+
+
+def sentence(path: Path, error: Exception) -> str:
+    """What is wrong with the file, in words of people."""
+    told = str(error)
+    words = next((words for sign, words in _TROUBLES.items() if sign in told), "the history cannot be used")
+    return f"{path}: {words} ({told})"
+
+
+_OWNER = "its owner must be the user that runs p1monitor"
+_TROUBLES: Mapping[str, str] = MappingProxyType(
+    {
+        "not a database": "this file is no history, or it is damaged at its very beginning",
+        "malformed": "the history is damaged; move it away and restore a backup, or begin a new one",
+        "readonly": f"the history cannot be written; {_OWNER}",
+        "Read-only": f"the history cannot be written; {_OWNER}",
+        "ermission denied": f"the history cannot be opened; {_OWNER}",
+        "unable to open": "the history cannot be opened; does its directory belong to the user that runs p1monitor?",
+        "locked": "another process writes to this history; is a second p1monitor running?",
+        "is full": "there is no room left for the history",
+        "I/O error": "the disk or card of the history fails",
+    }
+)

@@ -1,0 +1,204 @@
+"""What the page asks of the history. Any thread; each has its own connection, which can write nothing."""
+
+# ruff: noqa: S608 -- SQL is put together of constants and column names of our own tables
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock, local
+
+from p1monitor.recorder.opening import StoreError, opened_for_reading
+from p1monitor.recorder.rows import TABLES, Table
+from p1monitor.recorder.samples import REGISTERS, VOLTAGES
+from p1monitor.recorder.series import NAMES, Piece, columns, thinned
+from p1monitor.recorder.store import MINUTES_S
+
+#: name in a question -> table
+PROFILES: Mapping[str, str] = {
+    "load": "load_profile",
+    "daily": "daily_profile",
+    "minute": "minute",
+    "mbus": "mbus_profile",
+}
+#: A register says what it was at a moment if it was seen so shortly before.
+NEAR_S = 3600
+#: M-Bus devices capture once an hour, and some meters hand it on late.
+NEAR_CAPTURE_S = 3 * 3600
+_DAY_S = 86_400
+_FLOWS = ("energy_import_kwh", "energy_export_kwh")
+
+
+class Queries:
+    """Answers of one history file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._own = local()
+        self._lock = Lock()
+        self._all: list[sqlite3.Connection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads; nobody may ask any more."""
+        with self._lock:
+            while self._all:
+                self._all.pop().close()
+
+    def meters(self) -> list[str]:
+        """Names of the meters that have a history."""
+        return [str(name) for (name,) in self._db.execute("SELECT name FROM meter ORDER BY id")]
+
+    def devices(self, meter: str) -> list[dict[str, object]]:
+        """The devices of a meter, and the segments of each: physical meters, oldest first."""
+        sql = """SELECT d.role, d.medium, s.equipment_id, s.from_seq FROM device d JOIN meter m ON m.id = d.meter
+            JOIN segment s ON s.device = d.id WHERE m.name = ? ORDER BY d.id, s.from_seq"""
+        found: dict[str, dict[str, object]] = {}
+        segments: dict[str, list[dict[str, object]]] = {}
+        for role, medium, equipment_id, from_seq in self._db.execute(sql, (meter,)):
+            segments.setdefault(role, []).append({"equipment_id": equipment_id, "from_seq": from_seq})
+            found[role] = {"role": role, "medium": medium, "equipment_id": equipment_id, "segments": segments[role]}
+        return list(found.values())
+
+    def events(self, meter: str, limit: int) -> list[dict[str, object]]:
+        """The newest events, newest first."""
+        names = ("at", "received", "kind", "code", "words", "phase", "channel")
+        sql = f"""SELECT {", ".join(names)} FROM event WHERE meter = (SELECT id FROM meter WHERE name = ?)
+            ORDER BY id DESC LIMIT ?"""
+        return [dict(zip(names, row, strict=True)) for row in self._db.execute(sql, (meter, limit))]
+
+    def series(self, meter: str, names: Sequence[str], start: float, end: float, points: int) -> dict[str, object]:
+        """Columns of minimum, mean and maximum, in at most about so many rows, of the profile that suits the span.
+
+        Rows are as long as they are: each has its start and its end. Where nothing is known there is one row of nulls. A
+        name that no profile has is all nulls.
+        """
+        device = self._electricity(meter)
+        if device is None:
+            return columns(names, ())
+        table = TABLES[self._suiting(device, start, end, points)]
+        fields = [NAMES.get(name, (None,) * 3) for name in names]
+        wanted = [field if field in table.all else "NULL" for triple in fields for field in triple]
+        sql = f"""SELECT start, "end", samples, {", ".join(wanted)} FROM {table.name}
+            WHERE device = ? AND "end" > ? AND start < ? ORDER BY "end" """
+        rows = (Piece(row[0], row[1], row[2], row[3:]) for row in self._db.execute(sql, (device, start, end)))
+        return columns(names, thinned(rows, start, end, points))
+
+    def profile(self, name: str, meter: str, start: float, end: float) -> dict[str, object]:
+        """Rows of a profile whose end lies between two moments. Registers go on when a meter is replaced.
+
+        Columns in which there is nothing are left out.
+        """
+        table = TABLES[PROFILES[name]]
+        heads = ["role", "equipment_id", "start", "end", "status", "samples", "registers_at"]
+        heads += [*table.powers, *table.volts, *table.own, *(one.replace("_wh", "_kwh") for one in table.columns)]
+        rows: list[Sequence[object]] = []
+        for device, role in self._devices_of(meter, mbus=name == "mbus"):
+            for segment in self._segments(device):
+                rows += self._rows(table, device, role, segment, start, end)
+        rows.sort(key=lambda row: (row[3], row[2]))
+        used = [index for index in range(len(heads)) if any(row[index] is not None for row in rows)]
+        return {"columns": [heads[index] for index in used], "rows": [[row[index] for index in used] for row in rows]}
+
+    def used(self, meter: str, start: float, end: float) -> dict[str, dict[str, float | None]]:
+        """How far each register went between two moments, by role; None where it is not known at one of them."""
+        answer: dict[str, dict[str, float | None]] = {}
+        for device, role in self._devices_of(meter, mbus=False):
+            before, after = self._energy(device, start), self._energy(device, end)
+            answer[role] = {name: _gone(before.get(name), after.get(name)) for name in _FLOWS}
+        for device, role in self._devices_of(meter, mbus=True):
+            found = self._db.execute("SELECT DISTINCT name FROM mbus_profile WHERE device = ?", (device,)).fetchall()
+            answer[role] = {
+                name: _gone(self._captured(device, name, start), self._captured(device, name, end)) for (name,) in found
+            }
+        return answer
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = getattr(self._own, "db", None)
+        if db is None:
+            db = self._own.db = opened_for_reading(self.path)
+            with self._lock:
+                self._all.append(db)
+        return db
+
+    def _electricity(self, meter: str) -> int | None:
+        return next((device for device, _ in self._devices_of(meter, mbus=False)), None)
+
+    def _devices_of(self, meter: str, *, mbus: bool) -> list[tuple[int, str]]:
+        sql = f"""SELECT d.id, d.role FROM device d JOIN meter m ON m.id = d.meter
+            WHERE m.name = ? AND d.role {"<>" if mbus else "="} 'electricity' ORDER BY d.id"""
+        return self._db.execute(sql, (meter,)).fetchall()
+
+    def _segments(self, device: int) -> list[tuple[int, str, Mapping[str, int]]]:
+        sql = 'SELECT id, equipment_id, "offset" FROM segment WHERE device = ? ORDER BY from_seq'
+        return [(row[0], row[1], json.loads(row[2])) for row in self._db.execute(sql, (device,))]
+
+    def _rows(
+        self,
+        table: Table,
+        device: int,
+        role: str,
+        segment: tuple[int, str, Mapping[str, int]],
+        start: float,
+        end: float,
+    ) -> list[Sequence[object]]:
+        number, equipment_id, offset = segment
+        if table.powers:
+            names = [REGISTERS[index] for index in table.registers]
+            registers = [f"({one} + {int(offset.get(name, 0))}) / 1000.0" for one, name in zip(table.columns, names, strict=True)]
+        else:
+            cases = " ".join(f"WHEN '{name}' THEN {int(value)}" for name, value in offset.items() if name.isidentifier())
+            registers = [f"(value + {f'CASE name {cases} ELSE 0 END' if cases else '0'}) / 1000.0"]
+        heads = ["?", "?", "start", '"end"', "status", "samples", "registers_at", *table.powers, *table.volts, *table.own]
+        sql = f"""SELECT {", ".join([*heads, *registers])} FROM {table.name}
+            WHERE device = ? AND segment = ? AND "end" > ? AND "end" <= ?"""
+        return self._db.execute(sql, (role, equipment_id, device, number, start, end)).fetchall()
+
+    def _suiting(self, device: int, start: float, end: float, points: int) -> str:
+        """The coarsest profile that still fills half of the points."""
+        span = end - start
+        if span / _DAY_S >= points / 2:
+            return "daily_profile"
+        sql = 'SELECT max("end") FROM minute WHERE device = ?'
+        newest = self._db.execute(sql, (device,)).fetchone()[0]
+        sql = 'SELECT "end" - start FROM load_profile WHERE device = ? ORDER BY "end" DESC LIMIT 1'
+        quarter = self._db.execute(sql, (device,)).fetchone()
+        minutes = newest is not None and start >= newest - MINUTES_S
+        return "minute" if minutes and quarter is not None and span / quarter[0] < points / 2 else "load_profile"
+
+    def _energy(self, device: int, moment: float) -> dict[str, int]:
+        """The registers of the electricity meter as they were at a moment, in Wh; empty where that is not known."""
+        best: tuple[object, ...] = (0,)
+        for name in ("minute", "load_profile"):
+            sql = f"""SELECT registers_at, segment, energy_import_wh, energy_export_wh FROM {name}
+                WHERE device = ? AND "end" < ? AND registers_at BETWEEN ? AND ? ORDER BY "end" DESC LIMIT 1"""
+            # The row that the moment lies in may have been seen so far only before it.
+            row = self._db.execute(sql, (device, moment + NEAR_S, moment - NEAR_S, moment)).fetchone()
+            best = max(best, row or (0,), key=lambda one: one[0])
+        if len(best) == 1:
+            return {}
+        offset = next(offset for number, _, offset in self._segments(device) if number == best[1])
+        return {name: value + offset.get(name, 0) for name, value in zip(_FLOWS, best[2:], strict=True) if isinstance(value, int)}
+
+    def _captured(self, device: int, name: str, moment: float) -> int | None:
+        """The register of an M-Bus device as it was at a moment, in thousandths."""
+        sql = """SELECT at, segment, value FROM (
+                SELECT at, segment, value FROM mbus_capture WHERE device = :device AND name = :name
+                    AND at BETWEEN :first AND :moment
+                UNION ALL SELECT registers_at, segment, value FROM mbus_profile WHERE device = :device AND name = :name
+                    AND "end" BETWEEN :first AND :moment + 3600 AND registers_at BETWEEN :first AND :moment)
+            ORDER BY at DESC LIMIT 1"""
+        bound = {"device": device, "name": name, "first": moment - NEAR_CAPTURE_S, "moment": moment}
+        row = self._db.execute(sql, bound).fetchone()
+        if row is None:
+            return None
+        offset = next(offset for number, _, offset in self._segments(device) if number == row[1])
+        return int(row[2]) + offset.get(name, 0)
+
+
+def _gone(before: int | None, after: int | None) -> float | None:
+    return None if before is None or after is None else (after - before) / 1000
+
+
+__all__ = ["NAMES", "PROFILES", "VOLTAGES", "Queries", "StoreError"]

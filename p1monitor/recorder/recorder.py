@@ -1,0 +1,187 @@
+"""The first sink: everything that is kept goes through here. It only stores; never sends, never answers.
+
+What is lost when the process is killed is at most the last minute of profiles: increments are saved at least every
+`SAVE_S`, and the runner gathers readings for at most `GATHER_S` before. Events are saved with the batch they came in.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Protocol
+
+from p1monitor.clock import SYSTEM, Clock
+from p1monitor.p1.records import Reading
+from p1monitor.recorder.hostclock import HostClock
+from p1monitor.recorder.ledger import Ledger, Stamp
+from p1monitor.recorder.opening import sentence
+from p1monitor.recorder.profiles import Bit, load_profile
+from p1monitor.recorder.store import Store
+from p1monitor.settings import HistorySettings
+from p1monitor.sinks import Policy, SinkError
+
+#: How long readings gather for one batch.
+GATHER_S = 10.0
+#: Pause between two saves: each costs the card some five pages of 4 KiB, which comes to 37 MB a day.
+SAVE_S = 50.0
+#: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
+SAVE_ROWS = 5000
+#: Readings without a time of their own that wait for the host's clock: as many as a stalled card may hold up.
+HELD_MOST = 3600
+#: A meter's clock that is further ahead of a host that knows the time is wrong.
+AHEAD_S = 86_400
+
+#: A card that stalls for an hour is waited for; then the oldest readings go, counted.
+POLICY = Policy(live=False, queue=3600, batch=60, gather_s=GATHER_S, heartbeat_s=GATHER_S)
+
+
+class Remembering(Protocol):
+    """What the observer knows of a meter."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+
+
+def build(
+    settings: HistorySettings,
+    store: Store,
+    *,
+    memory_of: Callable[[str], Remembering | None] = lambda _meter: None,
+    count: Callable[[str, int], object] = lambda _key, _n: None,
+    clock: Clock = SYSTEM,
+    trusted: Callable[[], bool] | None = None,
+    zone: tzinfo | None = None,
+) -> Recorder:
+    """The recorder of an open store, which it closes at the end.
+
+    `memory_of` gives the newest memory of a meter's observer, saved with what it observed; `count` takes what was dropped
+    ("undated", "held"); `trusted` says whether the host knows the time; `zone` is the host's, None the system's own.
+    """
+    host = trusted if trusted is not None else HostClock(clock).trusted
+    return Recorder(settings, store, memory_of, count, clock, host, zone)
+
+
+class Recorder:
+    """Readings in, rows out. All methods are called by one thread, the runner's."""
+
+    name = "recorder"
+
+    def __init__(
+        self,
+        settings: HistorySettings,
+        store: Store,
+        memory_of: Callable[[str], Remembering | None],
+        count: Callable[[str, int], object],
+        clock: Clock,
+        trusted: Callable[[], bool],
+        zone: tzinfo | None,
+    ) -> None:
+        self._store, self._memory_of, self._count = store, memory_of, count
+        self._clock, self._trusted, self._zone = clock, trusted, zone
+        self._load = load_profile(settings.load_profile_minutes)
+        self._ledgers: dict[str, Ledger] = {}
+        self._held: deque[Reading] = deque()
+        self._saved = clock.monotonic()
+
+    def open(self) -> None:
+        """The store is open already: its troubles are told at start."""
+
+    def deliver(self, readings: Sequence[Reading]) -> None:
+        """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
+        try:
+            self._release()
+            for reading in readings:
+                ledger = self._ledger(reading.meter)
+                if reading.seq > ledger.taken:  # else it came before, in a batch that had to be repeated
+                    self._take(reading, ledger)
+            if self._due():
+                self._save(closed=False)
+        except sqlite3.Error as error:
+            raise SinkError(sentence(self._store.path, error)) from error
+
+    def close(self) -> None:
+        """Save the rest and close the store."""
+        try:
+            self._release()
+            if self._held:
+                self._count("held", len(self._held))
+            self._save(closed=True)
+            self._store.close()
+        except sqlite3.Error as error:
+            raise SinkError(sentence(self._store.path, error)) from error
+
+    def _ledger(self, meter: str) -> Ledger:
+        ledger = self._ledgers.get(meter)
+        if ledger is None:
+            ledger = self._ledgers[meter] = Ledger(self._store, meter, self._load)
+        return ledger
+
+    def _take(self, reading: Reading, ledger: Ledger) -> None:
+        stamp = self._stamp(reading)
+        if stamp is not None and not self._waits(reading.meter):
+            ledger.enter(reading, stamp)
+        elif reading.received is None:
+            self._count("undated", 1)
+        else:
+            if len(self._held) >= HELD_MOST:
+                self._held.popleft()
+                self._count("held", 1)
+            self._held.append(reading)
+        ledger.taken = reading.seq
+
+    def _waits(self, meter: str) -> bool:
+        return bool(self._held) and any(reading.meter == meter for reading in self._held)
+
+    def _stamp(self, reading: Reading) -> Stamp | None:
+        """The meter's time where it is sane; else the host's, as soon as that is known."""
+        received = reading.received
+        if reading.at is not None:
+            at = reading.at.timestamp()
+            if received is None or at <= received.wall + AHEAD_S or not self._trusted():
+                shift = reading.at.utcoffset()
+                return Stamp(int(at), int(shift.total_seconds()) if shift is not None else 0, 0)
+        if received is None or not self._trusted():
+            return None
+        return self._host_stamp(reading, received.wall)
+
+    def _host_stamp(self, reading: Reading, wall: float) -> Stamp:
+        # With no zone given, astimezone() takes the system's, which knows summer time.
+        shift = datetime.fromtimestamp(wall).astimezone(self._zone).utcoffset()
+        has_clock = reading.at is not None or "clock" in reading.values
+        return Stamp(int(wall), int(shift.total_seconds()) if shift else 0, Bit.CIV | Bit.DNV if has_clock else 0)
+
+    def _release(self) -> None:
+        """The host knows the time now: readings that waited get their stamps, by how long ago they came."""
+        if not self._held or not self._trusted():
+            return
+        began = self._clock.wall() - self._clock.monotonic()
+        while self._held:
+            reading = self._held[0]
+            stamp = self._stamp(reading)
+            if reading.at is None and reading.received is not None:
+                stamp = self._host_stamp(reading, began + reading.received.monotonic)
+            if stamp is not None:
+                self._ledger(reading.meter).enter(reading, stamp)
+            self._held.popleft()
+
+    def _due(self) -> bool:
+        if any(ledger.events for ledger in self._ledgers.values()):
+            return True
+        waiting = sum(len(ledger) for ledger in self._ledgers.values())
+        return waiting >= SAVE_ROWS or (waiting > 0 and self._clock.monotonic() - self._saved >= SAVE_S)
+
+    def _save(self, *, closed: bool) -> None:
+        with self._store.transaction():
+            dropped = [ledger.write() for ledger in self._ledgers.values()]
+            for meter, ledger in self._ledgers.items():
+                memory = self._memory_of(meter)
+                if memory is not None:
+                    self._store.remember(meter, memory.to_json())
+                self._store.record(meter, ledger.entered, closed=closed)
+        for ledger in self._ledgers.values():
+            ledger.written()
+        self._saved = self._clock.monotonic()
+        if any(dropped):
+            self._store.checkpoint()

@@ -1,0 +1,253 @@
+"""The history in SQLite: the one writer. Never folds a reading, never answers a question of the page.
+
+Only the recorder's thread writes; whoever else has something small to keep (`note`, `remember`) leaves it for the next
+transaction. WAL and synchronous=NORMAL: a killed process loses nothing that was committed; after a power cut the newest
+commits may be missing (the kernel writes them within half a minute), what is there is whole.
+"""
+
+# ruff: noqa: S608 -- SQL is put together of constants only
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+from p1monitor.p1.records import Event
+from p1monitor.recorder.opening import StoreError, claimed, opened
+from p1monitor.recorder.profiles import Increment, Sample
+from p1monitor.recorder.rows import TABLES, disown_sql, known_sql, statement, values
+
+#: Minute rows and single captures of M-Bus devices are kept for so long.
+MINUTES_S = 2 * 86_400
+#: Numbers that may have been given to readings after the last save, when the program was killed: a full queue and more.
+SEQ_MARGIN = 10_000
+
+
+#: A table, a device, and the register of an M-Bus device, else "".
+Place = tuple[str, int, str]
+
+
+class Segment(NamedTuple):
+    """One physical meter in the life of a device."""
+
+    id: int
+    equipment_id: str
+    offset: Mapping[str, int]  #: register -> thousandths to add, so that totals go on
+
+
+class Store:
+    """Opens the file, makes it if there is none, and brings it up to this program's version."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        self._pending: set[str] = set()
+        self._newest: dict[Place, int] = {}  # end of the last row
+        self._running: dict[Place, tuple[int, int | str]] = {}  # segment and key of the row that grows
+        self._claim = claimed(path)
+        try:
+            self._db = opened(path)
+        except StoreError:
+            os.close(self._claim)
+            raise
+        self._notes: dict[str, str] = dict(self._db.execute("SELECT key, value FROM note").fetchall())
+
+    def close(self) -> None:
+        """Write what waits and close."""
+        try:
+            with self.transaction():
+                pass
+        finally:
+            self._db.close()
+            os.close(self._claim)
+
+    # Small facts. May be called from any thread, and touch no file; kept with the next transaction.
+
+    def note(self, key: str, text: str) -> None:
+        """Keep a small fact."""
+        with self._lock:
+            if self._notes.get(key) != text:
+                self._notes[key] = text
+                self._pending.add(key)
+
+    def noted(self, key: str) -> str | None:
+        """A fact that was noted; None if it never was."""
+        with self._lock:
+            return self._notes.get(key)
+
+    def installation(self) -> str:
+        """The identity of this installation, made at first start: the root of all outward names."""
+        known = self.noted("installation")
+        if known is None:
+            known = secrets.token_hex(8)
+            self.note("installation", known)
+            with self.transaction():
+                pass
+        return known
+
+    def remember(self, meter: str, memory: Mapping[str, Any]) -> None:
+        """Keep what the observer knows of a meter."""
+        self.note(f"memory:{meter}", json.dumps(memory, ensure_ascii=False, separators=(",", ":")))
+
+    def memory(self, meter: str) -> dict[str, Any] | None:
+        """What the observer knew; its `seq` is beyond every number that was ever given. None for a new meter."""
+        told = self.noted(f"memory:{meter}")
+        if told is None and not self.last_seq(meter):
+            return None
+        memory: dict[str, Any] = json.loads(told or "{}")
+        return {**memory, "seq": max(int(memory.get("seq", 0)), self.last_seq(meter))}
+
+    def last_seq(self, meter: str) -> int:
+        """The highest number a reading of this meter may have had; after a kill, with a margin."""
+        recorded, _, end = (self.noted(f"seq:{meter}") or "0 closed").partition(" ")
+        return int(recorded) + (0 if end == "closed" else SEQ_MARGIN)
+
+    def recorded(self, meter: str) -> int:
+        """The number of the last reading that is in the profiles."""
+        return int((self.noted(f"seq:{meter}") or "0").partition(" ")[0])
+
+    def record(self, meter: str, seq: int, *, closed: bool) -> None:
+        """Keep the number of the last reading that is in the profiles; `closed`: no later one was given."""
+        self.note(f"seq:{meter}", f"{seq} {'closed' if closed else 'open'}")
+
+    # The recorder's thread.
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; what waits to be noted goes with it. Inside another one it is part of that."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            written = self._write_notes()
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._newest.clear()
+            self._running.clear()
+            self._db.rollback()
+            raise
+        with self._lock:
+            self._pending -= {key for key, text in written.items() if self._notes[key] == text}
+
+    def checkpoint(self) -> None:
+        """Bring the journal into the file and both to the card: what is committed survives a power cut from here on."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def device(self, meter: str, role: str, medium: str) -> int:
+        """The number of a device, made if it is new."""
+        with self.transaction():
+            self._db.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
+            (number,) = self._db.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
+            self._db.execute(
+                "INSERT INTO device (meter, role, medium) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (number, role, medium),
+            )
+            found = self._db.execute("SELECT id FROM device WHERE meter = ? AND role = ?", (number, role)).fetchone()
+        return int(found[0])
+
+    def segment(self, device: int) -> Segment | None:
+        """The newest segment of a device."""
+        row = self._db.execute(
+            'SELECT id, equipment_id, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1', (device,)
+        ).fetchone()
+        return None if row is None else Segment(row[0], row[1], json.loads(row[2]))
+
+    def begin(self, device: int, equipment_id: str, from_seq: int, offset: Mapping[str, int]) -> Segment:
+        """A new segment of a device."""
+        with self.transaction():
+            row = self._db.execute(
+                'INSERT INTO segment (device, equipment_id, from_seq, "offset") VALUES (?, ?, ?, ?) RETURNING id',
+                (device, equipment_id, from_seq, json.dumps(dict(offset))),
+            ).fetchone()
+        return Segment(row[0], equipment_id, offset)
+
+    def name(self, segment: Segment, equipment_id: str) -> Segment:
+        """A segment that had no identifier gets its own."""
+        with self.transaction():
+            self._db.execute("UPDATE segment SET equipment_id = ? WHERE id = ?", (equipment_id, segment.id))
+        return segment._replace(equipment_id=equipment_id)
+
+    def last(self, device: int, name: str = "") -> Sample | None:
+        """The newest registers of a device that are stored; `name` is the register of an M-Bus device."""
+        if name:
+            sql = "SELECT segment, registers_at, value FROM mbus_profile WHERE device = ? AND name = ? AND registers_at > 0"
+            row = self._db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device, name)).fetchone()
+        else:
+            columns = ", ".join(TABLES["load_profile"].columns)
+            sql = f"SELECT segment, registers_at, {columns} FROM load_profile WHERE device = ? AND registers_at > 0"
+            row = self._db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device,)).fetchone()
+        return None if row is None else Sample(row[0], row[1], registers=tuple(row[2:]))
+
+    def add(self, device: int, name: str, increments: Iterable[Increment]) -> None:
+        """Add increments to their rows, in order."""
+        for increment in increments:
+            place = increment.level.table, device, name
+            newest = self._newest_end(*place)
+            takes = not increment.filler and self._takes(place, increment, newest)
+            self._db.execute(statement(place[0], filler=increment.filler, takes=takes), values(increment, device, name))
+            if takes:
+                self._running[place] = increment.span[:2]
+            self._newest[place] = max(newest, increment.span.end)
+
+    def _takes(self, place: Place, increment: Increment, newest: int) -> bool:
+        """Tell whether the row takes over the registers: it is the newest, or the running one, or has none yet.
+
+        Any other row was closed before, and the meter's time repeats. A later row that knows less than a running one was
+        stamped by a clock that was ahead: it loses its registers, so that none ever goes back.
+        """
+        table, device, name = place
+        span = increment.span
+        if span.end >= newest:
+            return True
+        which = (device, span.segment, span.key, *((name,) if name else ()))
+        if self._running.get(place) != span[:2] and self._db.execute(known_sql(table), which).fetchone():
+            return False
+        if increment.registers and increment.registers[0] is not None:
+            later = (device, span.end, *((name,) if name else ()), increment.registers[0])
+            self._db.execute(disown_sql(table), later)
+        return True
+
+    def add_capture(self, device: int, segment: int, name: str, at: int, value: int) -> None:
+        """Keep a single capture of an M-Bus device."""
+        sql = "INSERT INTO mbus_capture VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        self._db.execute(sql, (device, segment, name, at, value))
+
+    def add_events(self, meter: str, seq: int, events: Iterable[Event]) -> None:
+        """Keep what happened; the same reading twice is kept once."""
+        number = self._db.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()[0]
+        for index, event in enumerate(events):
+            at = event.at.isoformat() if event.at else None
+            received = event.received.wall if event.received else None
+            row = (number, seq, index, at, received, event.kind, event.code, event.words, event.phase, event.channel)
+            sql = "INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            self._db.execute(sql, row)
+
+    def forget(self, device: int, newest: int) -> None:
+        """Drop minute rows and captures of a device that are older than two days."""
+        before = newest - MINUTES_S
+        self._db.execute('DELETE FROM minute WHERE device = ? AND "end" <= ?', (device, before))
+        names = "SELECT DISTINCT name FROM mbus_profile WHERE device = ?"
+        for (name,) in self._db.execute(names, (device,)).fetchall():
+            self._db.execute("DELETE FROM mbus_capture WHERE device = ? AND name = ? AND at <= ?", (device, name, before))
+
+    def _write_notes(self) -> dict[str, str]:
+        with self._lock:
+            waiting = {key: self._notes[key] for key in self._pending}
+        sql = "INSERT INTO note VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        self._db.executemany(sql, waiting.items())
+        return waiting
+
+    def _newest_end(self, table: str, device: int, name: str) -> int:
+        known = self._newest.get((table, device, name))
+        if known is None:
+            which, more = ("AND name = ?", (name,)) if name else ("", ())
+            sql = f'SELECT max("end") FROM {table} WHERE device = ? {which}'
+            known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
+        return known

@@ -1,0 +1,224 @@
+"""Home Assistant's device-based discovery: (reading, house, catalogue row) -> payloads. Pure; never sends or remembers.
+
+One Home Assistant device per physical meter. Identities are made of the installation, the meter's name and the device's
+role, never of serial numbers and channels: a replaced meter goes on as the same entities.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from p1monitor.p1.catalogue import Row, row_of
+from p1monitor.p1.records import Device, Reading
+from p1monitor.sinks import House
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, clean, sent, stamp_name
+
+#: Readings missed before a momentary value expires; telegram age and last will normally speak long before.
+EXPIRE_INTERVALS, EXPIRE_LEAST_S = 3, 300
+#: Home Assistant refuses states over 255 characters.
+STATE_LENGTH = 250
+
+#: Names not worth an entity: a serial number is an attribute of its device, the clock stands in every reading.
+NOT_ENTITIES = frozenset({"clock", "clock_time", "clock_date", "equipment_id", "device_type", "serial_number"})
+
+
+class Entity(NamedTuple):
+    """Something that has had a value."""
+
+    role: str  #: of the M-Bus device; the electricity meter itself has ""
+    name: str
+    stamp: bool = False  #: not the value but the time that the meter gives it (a month's peak)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How Home Assistant is to take a value."""
+
+    device_class: str | None = None
+    state_class: str | None = None
+    unit: str | None = None
+    precision: int | None = None
+    expires: bool = False
+
+
+_TEXT = Shape()
+_STAMP = Shape("timestamp")
+#: The message's topic holds its bare text: the beginning is the state, all of it an attribute.
+_MESSAGE = {"val_tpl": f"{{{{ value[:{STATE_LENGTH}] }}}}", "json_attr_tpl": "{{ {'text': value} | to_json }}"}
+
+
+def _momentary(device_class: str | None, unit: str | None, precision: int | None) -> Shape:
+    return Shape(device_class, "measurement", unit, precision, expires=True)
+
+
+#: Unit -> shape of momentary values.
+MOMENTARY: Mapping[str, Shape] = MappingProxyType(
+    {
+        "W": _momentary("power", "W", 0),
+        "var": _momentary("reactive_power", "var", 0),
+        "VA": _momentary("apparent_power", "VA", 0),
+        "V": _momentary("voltage", "V", 1),
+        "A": _momentary("current", "A", None),
+        "Hz": _momentary("frequency", "Hz", 2),
+        "s": _momentary("duration", "s", 0),
+        "": _momentary(None, None, None),
+    }
+)
+
+#: Unit -> shape of registers. No class for reactive and apparent energy: the releases of early 2025 know none, and
+#: refuse a whole device for an unknown one.
+REGISTERS: Mapping[str, Shape] = MappingProxyType(
+    {
+        "kWh": Shape("energy", "total_increasing", "kWh", 3),
+        "GJ": Shape("energy", "total_increasing", "GJ", 3),
+        "m3": Shape("volume", "total_increasing", "m³", 3),
+        "kvarh": Shape(None, "total_increasing", "kvarh", 3),
+        "kVAh": Shape(None, "total_increasing", "kVAh", 3),
+        "": Shape(None, "total_increasing"),
+    }
+)
+
+#: First words of a register's name, and its unit -> shape, where the unit does not say it all.
+NAMED: Mapping[tuple[str, str], Shape] = MappingProxyType(
+    {
+        ("gas_", "m3"): Shape("gas", "total_increasing", "m³", 3),
+        ("water_", "m3"): Shape("water", "total_increasing", "m³", 3),
+        ("warm_water_", "m3"): Shape("water", "total_increasing", "m³", 3),
+        ("energy_net_", "kWh"): Shape("energy", "total", "kWh", 3),  # runs backwards while the home exports
+    }
+)
+
+#: Kind -> shapes by unit. A kind that is not here is a plain text.
+KINDS: Mapping[str, Mapping[str, Shape]] = MappingProxyType(
+    {
+        "number": MOMENTARY,
+        "peak": MOMENTARY,
+        "limits": MOMENTARY,
+        "factor": MOMENTARY,
+        "register": REGISTERS,
+        "count": MappingProxyType({"": Shape(None, "total_increasing")}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """What all announcements of one daemon have in common."""
+
+    house: House
+    topics: Topics
+    interval: float  #: seconds between two retained readings
+
+    def payloads(self, reading: Reading, seen: frozenset[Entity]) -> dict[str, str]:
+        """Topic -> payload for every physical meter in the reading, the electricity meter first: the others name it."""
+        made = {"": self._device(reading, None, seen)}
+        made |= {device.role: self._device(reading, device, seen) for device in reading.devices}
+        return {
+            self.topics.announcement(self._id(reading.meter, role)): json.dumps(payload, ensure_ascii=False)
+            for role, payload in made.items()
+            if payload["cmps"]
+        }
+
+    def _device(self, reading: Reading, device: Device | None, seen: frozenset[Entity]) -> dict[str, object]:
+        meter, role = reading.meter, device.role if device else ""
+        components: dict[str, object] = {}
+        for entity in sorted(seen):
+            row = row_of(entity.name)
+            if entity.role == role and row is not None:
+                name = stamp_name(row.name) if entity.stamp else row.name
+                components[name] = {**self._entity(meter, role, row, name), **self._state(meter, row, entity)}
+        return {
+            "dev": self._about(reading, device),
+            "o": {"name": "p1monitor", "sw": self.house.version},
+            "avty": [{"t": self.topics.status}, {"t": self.topics.of(meter, "status")}],
+            "avty_mode": "all",
+            "pl_avail": ONLINE,
+            "pl_not_avail": OFFLINE,
+            "stat_t": self.topics.of(meter, role or "reading"),
+            "cmps": components,
+        }
+
+    def _about(self, reading: Reading, device: Device | None) -> dict[str, object]:
+        role = device.role if device else ""
+        about: dict[str, object] = {"ids": [self._id(reading.meter, role)], "name": device_name(reading.meter, role)}
+        if serial := clean(device.equipment_id if device else reading.equipment_id):
+            about["sn"] = serial
+        if device:
+            about["via_device"] = self._id(reading.meter, "")
+        elif model := clean(reading.telegram.identification):
+            about["mdl"] = model
+        if self.house.url:
+            about["cu"] = self.house.url
+        return about
+
+    def _entity(self, meter: str, role: str, row: Row, name: str) -> dict[str, object]:
+        own = name.removeprefix(re.sub(r"_\d+$", "", role) + "_") if role else name
+        slug = re.sub(r"[^a-z0-9]+", "_", "_".join(filter(None, (meter, role, own)))).strip("_")
+        entity: dict[str, object] = {
+            "p": "sensor",
+            "uniq_id": f"{self._id(meter, role)}-{name}",
+            "name": row.title if name == row.name else f"{row.title}, time",
+            "default_entity_id": f"sensor.p1_{slug}",
+        }
+        if row.diagnostic:
+            entity["ent_cat"] = "diagnostic"
+        return entity
+
+    def _state(self, meter: str, row: Row, entity: Entity) -> dict[str, object]:
+        if row.name == "message_text":
+            topic = self.topics.of(meter, "message")
+            return {"stat_t": topic, "json_attr_t": topic, **_MESSAGE}
+        shape = _STAMP if entity.stamp else shape_of(row)
+        state = {
+            "dev_cla": shape.device_class,
+            "stat_cla": shape.state_class,
+            "unit_of_meas": shape.unit,
+            "sug_dsp_prc": shape.precision,
+            "exp_aft": max(EXPIRE_LEAST_S, round(EXPIRE_INTERVALS * self.interval)) if shape.expires else None,
+            "val_tpl": _template(shape, stamp_name(row.name) if entity.stamp else row.name),
+        }
+        return {key: value for key, value in state.items() if value is not None}
+
+    def _id(self, meter: str, role: str) -> str:
+        """An identity for ever. Roles and installations have no "-" of their own, a meter's is doubled."""
+        return "-".join(filter(None, ("p1monitor", self.house.installation, meter.replace("-", "--"), role)))
+
+
+def shape_of(row: Row) -> Shape:
+    """The shape of a row's values: by the first words of its name, else by its kind and unit."""
+    if row.kind == "register":
+        for (words, unit), shape in NAMED.items():
+            if row.unit == unit and row.name.startswith(words):
+                return shape
+    return KINDS.get(row.kind, {}).get(row.unit, _TEXT)
+
+
+def entities(reading: Reading) -> frozenset[Entity]:
+    """Those that have a value in this reading."""
+    places = (("", reading.values), *((device.role, device.values) for device in reading.devices))
+    return frozenset(
+        Entity(role, name, stamp)
+        for role, values in places
+        for name, measurement in sent(values).items()
+        if measurement.value is not None and name not in NOT_ENTITIES
+        for stamp in ((False, True) if measurement.at is not None and not role else (False,))
+    )
+
+
+def device_name(meter: str, role: str) -> str:
+    """What people read: "Home smart meter", "Home gas meter", "Home gas meter 2"."""
+    stem, number = re.sub(r"_\d+$", "", role or "smart"), re.search(r"\d*$", role)
+    words = re.sub(r"[-_]+", " ", f"{meter} {stem} meter {number[0] if number else ''}").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _template(shape: Shape, name: str) -> str:
+    """A number that is left out of a payload stays as it was; a text that is left out, or null, is unknown."""
+    if shape.state_class:
+        return f"{{{{ value_json.{name} | default('') }}}}"
+    return f"{{{{ (value_json.{name} | default('None') | string)[:{STATE_LENGTH}] }}}}"

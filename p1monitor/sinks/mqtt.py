@@ -1,0 +1,277 @@
+"""The MQTT sink: live readings, retained states, Home Assistant's announcements. Never waits for a broker for long.
+
+paho's own thread connects, again and again; all publishing is done by the thread that calls the sink. Between the two
+stand a few flags and one sentence.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from random import SystemRandom
+from threading import Event, Thread
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from p1monitor.clock import SYSTEM, Clock
+from p1monitor.p1.records import Reading
+from p1monitor.settings import MqttSettings
+from p1monitor.sinks import House, Policy, SinkError
+from p1monitor.sinks.retained import Retained
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
+
+#: The heartbeat turns ages into statuses. Retrying costs nothing, for paho does the connecting; so it is quick.
+POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=5.0)
+
+#: The broker tells the last will after one and a half of these, if the line is dead rather than closed.
+KEEPALIVE_S = 30
+#: paho's pause between two attempts to connect, doubled from the first to the second.
+RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
+#: How long open() waits for the broker's first answer; paho goes on trying behind it.
+OPEN_WAIT_S = 3.0
+#: Waits of close(): for the farewell to be acknowledged, and for paho's thread to end. Together less than five seconds.
+FAREWELL_WAIT_S, THREAD_WAIT_S = 2.0, 2.0
+#: Messages per meter that paho may hold for a slow broker: everything of a meter with five devices, twice over.
+QUEUED_PER_METER = 30
+#: Live readings (1 KB each) that may lie unsent in paho's buffer, and how long a fuller one is waited for.
+UNSENT_MOST, UNSENT_WAIT_S = 100, 1.0
+#: Home Assistant asks for a pause before everybody answers its birth message at once.
+BIRTH_DELAY_S = (1.0, 10.0)
+_uniform = SystemRandom().uniform
+
+_HANGS_UP, _CHECK_PORT = "closes the connection without an answer", ": check [mqtt] port and tls"
+_CREDENTIALS = "refuses the user name or the password: check [mqtt] username and password_file"
+#: What the broker's own refusal means to the one who reads the log.
+REFUSALS: Mapping[str, str] = {
+    "Not authorized": _CREDENTIALS,
+    "Bad user name or password": _CREDENTIALS,
+    "Client identifier not valid": "refuses our client identifier",
+    "Server unavailable": "says that it is not available now",
+}
+#: What a failed attempt means; the first that fits counts. {} is the system's own word for it.
+FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "shows a certificate that is not trusted ({}): check [mqtt] host and ca_file"),
+    (ssl.SSLError, f"does not speak TLS here ({{}}){_CHECK_PORT}"),
+    (socket.gaierror, "has a name that is not known here ({}): check [mqtt] host and the network"),
+    (ConnectionResetError, f"{_HANGS_UP} ({{}}){_CHECK_PORT}"),
+    (ConnectionRefusedError, "does not listen there ({}): check [mqtt] host and port, or start it"),
+    (TimeoutError, "does not answer ({}): check [mqtt] host and port"),
+    (OSError, "cannot be reached ({})"),
+)
+
+
+def build(settings: MqttSettings, house: House, clock: Clock = SYSTEM) -> MqttSink:
+    """The sink that [mqtt] asks for."""
+    return MqttSink(settings, house, clock)
+
+
+class MqttSink:
+    """One connection to one broker, for all meters of the house."""
+
+    name = "mqtt"
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        house: House,
+        clock: Clock = SYSTEM,
+        delay: Callable[[float, float], float] = _uniform,
+    ) -> None:
+        self._settings, self._house, self._clock, self._delay = settings, house, clock, delay
+        self._topics = Topics(settings.topic, settings.discovery)
+        self._retained = Retained(house, self._topics, settings.interval)
+        self._broker = f"the MQTT broker {settings.host}:{settings.port}"
+        self._client: Client | None = None
+        self._unsent: deque[MQTTMessageInfo] = deque()
+        self._birth_due: float | None = None
+        # Written by paho's thread:
+        self._answered, self._connected, self._stale, self._born = Event(), Event(), Event(), Event()
+        self._trouble = f"{self._broker} does not answer yet"
+        self._closing = False
+
+    def open(self) -> None:
+        """Start paho once, and wait a moment for the broker. Raises why it is not connected; paho goes on trying."""
+        client = self._client or self._made()
+        self._sign_in(client)
+        if self._client is None:
+            client.connect_async(self._settings.host, self._settings.port, KEEPALIVE_S)
+            client.loop_start()
+            self._client = client
+        self._answered.wait(OPEN_WAIT_S)
+        self.deliver(())
+
+    def deliver(self, readings: Sequence[Reading]) -> None:
+        """Publish what is new; after a reconnect and after Home Assistant's birth, all that is retained."""
+        now = self._clock.monotonic()
+        changed: dict[str, str] = {}
+        for reading in readings:
+            changed |= self._retained.take(reading, now)
+        changed |= self._retained.ages(now)
+        if not self._connected.is_set():
+            raise SinkError(self._trouble)
+        again = self._stale.is_set()
+        self._stale.clear()
+        try:
+            self._publish(self._retained.everything() if again or self._birth(now) else changed)
+            self._publish_live(_newest(readings) if again else readings)
+        except SinkError:
+            self._stale.set()  # what was not taken is sent again with all the rest
+            raise
+
+    def close(self) -> None:
+        """Say goodbye and go. A broker that hangs is left alone; its last will says the same."""
+        self._closing = True
+        if (client := self._client) is None:
+            return
+        if self._connected.is_set():
+            farewell = self._retained.farewell().items()
+            sent = [client.publish(topic, text, qos=1, retain=True) for topic, text in farewell]
+            with suppress(RuntimeError, ValueError):  # lost, or not taken: the last will says the same
+                sent[-1].wait_for_publish(FAREWELL_WAIT_S)
+        client.disconnect()
+        ending = Thread(target=client.loop_stop, name="mqtt close", daemon=True)  # joins without a limit, so not here
+        ending.start()
+        ending.join(THREAD_WAIT_S)
+
+    # Publishing: the sink's own thread.
+
+    def _publish(self, messages: Mapping[str, str]) -> None:
+        for topic, text in messages.items():
+            self._accepted(self._sending().publish(topic, text, qos=1, retain=True))
+
+    def _publish_live(self, readings: Iterable[Reading]) -> None:
+        for reading in readings:
+            while self._unsent and not _waits(self._unsent[0]):
+                self._unsent.popleft()
+            if len(self._unsent) >= UNSENT_MOST and _waits(self._unsent[0], UNSENT_WAIT_S):
+                raise SinkError(f"{self._broker} takes nothing at the moment")
+            info = self._sending().publish(self._topics.of(reading.meter, "live"), reading_text(reading), qos=0)
+            self._accepted(info)
+            self._unsent.append(info)
+            for event in reading.events:
+                topic = self._topics.of(reading.meter, "event")
+                self._accepted(self._sending().publish(topic, event_text(reading, event), qos=1))
+
+    def _accepted(self, info: MQTTMessageInfo) -> None:
+        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            raise SinkError(f"{self._broker} acknowledges nothing at the moment")
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise SinkError(self._trouble)
+
+    def _sending(self) -> Client:
+        if self._client is None:
+            raise SinkError(self._trouble)
+        return self._client
+
+    def _birth(self, now: float) -> bool:
+        """Whether Home Assistant started, and has had its pause. One pause is enough for several births."""
+        if self._born.is_set() and self._birth_due is None:
+            self._born.clear()
+            self._birth_due = now + self._delay(*BIRTH_DELAY_S)
+        if self._birth_due is None or now < self._birth_due:
+            return False
+        self._birth_due = None
+        return True
+
+    # Connecting.
+
+    def _made(self) -> Client:
+        """A client with its callbacks. Its name stays, so that the will of a dead session never comes after us."""
+        client = Client(CallbackAPIVersion.VERSION2, client_id=f"p1monitor-{self._house.installation}")
+        client.will_set(self._topics.status, OFFLINE, qos=1, retain=True)
+        client.reconnect_delay_set(RECONNECT_FIRST_S, RECONNECT_MOST_S)
+        client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)))
+        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
+        client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
+        settings = self._settings
+        try:
+            settings.host.encode("idna")  # what paho's thread would die of
+        except UnicodeError:
+            raise SinkError(f'"{settings.host}" cannot be the name of an MQTT broker: check [mqtt] host') from None
+        if settings.tls:
+            try:
+                client.tls_set(str(settings.ca_file) if settings.ca_file else None)
+            except OSError as error:  # a file that is not there, or that holds no certificate
+                raise SinkError(f"[mqtt] ca_file {settings.ca_file} cannot be used: {_word(error)}") from None
+        return client
+
+    def _sign_in(self, client: Client) -> None:
+        """Read the password again at each opening: it may have been put right since."""
+        settings = self._settings
+        if settings.username is None:
+            return
+        password = None
+        if settings.password_file is not None:
+            try:
+                password = settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeError) as error:
+                file = settings.password_file
+                raise SinkError(f"[mqtt] password_file {file} cannot be read: {_word(error)}") from None
+        client.username_pw_set(settings.username, password)
+
+    # Callbacks: paho's thread. They set flags and the sentence, nothing else.
+
+    def _on_connect(
+        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _props: Properties | None
+    ) -> None:
+        if self._closing:  # the broker came while we went
+            client.disconnect()
+        elif reason.is_failure:
+            self._trouble = f"{self._broker} {REFUSALS.get(str(reason), f'refuses the connection ({reason})')}"
+        else:
+            if self._topics.discovery:
+                client.subscribe(self._topics.birth)
+            self._trouble = f"the connection to {self._broker} was lost"
+            self._stale.set()
+            self._connected.set()
+        self._answered.set()
+
+    def _on_connect_fail(self, _client: Client, _data: object) -> None:
+        error = sys.exception() or OSError("no reason given")  # paho calls this while it handles the failure
+        sentence = next((words for kind, words in FAILURES if isinstance(error, kind)), FAILURES[-1][1])
+        self._trouble = f"{self._broker} {sentence.format(_word(error))}"
+        self._answered.set()
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, _flags: DisconnectFlags, _reason: ReasonCode, _props: Properties | None
+    ) -> None:
+        self._connected.clear()
+        if not self._answered.is_set():
+            self._trouble = f"{self._broker} {_HANGS_UP}{_CHECK_PORT}"
+            self._answered.set()
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        if message.payload == ONLINE.encode():
+            self._born.set()
+
+
+def _waits(info: MQTTMessageInfo, seconds: float = 0.0) -> bool:
+    """Whether a message still is in our buffers, after a while; one that was lost with its connection is not."""
+    try:
+        info.wait_for_publish(seconds)
+        return not info.is_published()
+    except (RuntimeError, ValueError):
+        return False
+
+
+def _newest(readings: Sequence[Reading]) -> Iterable[Reading]:
+    """One per meter: what came while the broker was away is skipped."""
+    return {reading.meter: reading for reading in readings}.values()
+
+
+def _word(error: BaseException) -> str:
+    """The system's own word, without its numbers."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message or str(error.reason)
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return str(error.reason).replace("_", " ").lower()
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

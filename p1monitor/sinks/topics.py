@@ -1,0 +1,120 @@
+"""Topics and payloads of the MQTT sink: what stands where, and in which words. Pure; never talks to a broker."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from p1monitor.p1.catalogue import row_of
+from p1monitor.p1.records import Device, Event, Measurement, Reading, Received, Value
+
+ONLINE, OFFLINE = "online", "offline"
+
+#: What a flat payload holds; a log of several entries does not fit into one name.
+Flat = Decimal | str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Every topic of one installation, under one root."""
+
+    root: str  #: "p1monitor"
+    discovery: str  #: Home Assistant's prefix; empty: nothing is announced
+
+    @property
+    def status(self) -> str:
+        """Whether the daemon is there: the last will."""
+        return f"{self.root}/status"
+
+    @property
+    def birth(self) -> str:
+        """Where Home Assistant says that it has started."""
+        return f"{self.discovery}/status"
+
+    def of(self, meter: str, leaf: str) -> str:
+        """status, live, reading, message and event of a meter; else the role of one of its M-Bus devices."""
+        return f"{self.root}/{meter}/{leaf}"
+
+    def announcement(self, object_id: str) -> str:
+        """Home Assistant's device-based discovery."""
+        return f"{self.discovery}/device/{object_id}/config"
+
+
+def sent(values: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    """What may go out: known names, nothing that is doubtful, nothing that is a list."""
+    return {
+        name: measurement
+        for name, measurement in values.items()
+        if not measurement.held and not isinstance(measurement.value, tuple) and row_of(name) is not None
+    }
+
+
+def stamp_name(name: str) -> str:
+    """The name of a value's own time: monthly_power_peak_w -> monthly_power_peak_timestamp."""
+    return f"{name.rpartition('_')[0]}_timestamp"
+
+
+def reading_text(reading: Reading) -> str:
+    """The electricity meter's values, flat: the payload of live and reading."""
+    head: dict[str, Flat] = {"meter": reading.meter, "seq": reading.seq, **_times(reading.at, reading.received)}
+    for name, measurement in sent(reading.values).items():
+        head[name] = _flat(measurement.value)
+        if measurement.at is not None:
+            head[stamp_name(name)] = measurement.at.isoformat()
+    return json_text(head)
+
+
+def device_text(reading: Reading, device: Device) -> str | None:
+    """One M-Bus device's values; None while it has none. Says nothing that changes without a new capture."""
+    values = {name: _flat(measurement.value) for name, measurement in sent(device.values).items()}
+    if all(value is None for value in values.values()):
+        return None
+    at = device.at.isoformat() if device.at else None
+    return json_text({"meter": reading.meter, "role": device.role, "medium": device.medium, "at": at, **values})
+
+
+def event_text(reading: Reading, event: Event) -> str:
+    """One event."""
+    head: dict[str, Flat] = {"meter": reading.meter, "kind": event.kind, **_times(event.at, event.received)}
+    return json_text({**head, "code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel})
+
+
+def message_text(reading: Reading) -> str:
+    """The grid company's message in full, empty when there is none, without what breaks a line or a database."""
+    measurement = reading.values.get("message_text")
+    text = measurement.value if measurement is not None and not measurement.held else None
+    return clean(text) if isinstance(text, str) else ""
+
+
+def clean(text: str) -> str:
+    """Leave out NUL, control characters and half characters; a line break or a tab becomes a blank."""
+    letters = (" " if letter in "\t\n\r" else letter for letter in text.replace("\r\n", "\n"))
+    return "".join(letter for letter in letters if unicodedata.category(letter) not in {"Cc", "Cs"})
+
+
+def json_text(flat: Mapping[str, Flat]) -> str:
+    """JSON in which numbers stand with exactly the digits that the meter printed."""
+    return "{" + ",".join(f"{json.dumps(name)}:{_literal(value)}" for name, value in flat.items()) + "}"
+
+
+def _literal(value: Flat) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() else "null"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _flat(value: Value) -> Flat:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        return clean(value)
+    return value if isinstance(value, Decimal) else None
+
+
+def _times(at: datetime | None, received: Received | None) -> dict[str, Flat]:
+    came = datetime.fromtimestamp(received.wall, UTC).isoformat(timespec="milliseconds") if received else None
+    return {"at": at.isoformat() if at else None, "received": came}

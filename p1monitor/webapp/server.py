@@ -1,0 +1,88 @@
+"""The web server: waitress in a thread of its own, with a stop that ends. Knows nothing of meters."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from waitress import wasyncore
+from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
+
+from p1monitor import listen as addresses
+from p1monitor.webapp.door import WebError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+#: A stream holds one thread; with ten streams at most, six stay for everything else.
+THREADS = 16
+#: A household's browsers with several tabs each; beyond it new connections wait in the kernel's queue.
+CONNECTIONS = 100
+#: A request is a line and some headers; the login form is the only body.
+LARGEST_BODY = 8 * 1024
+LARGEST_HEADER = 16 * 1024
+#: Octets that may wait for one slow client before its thread waits too (the default is 16 MiB each).
+WAITING_OCTETS = 256 * 1024
+#: How often the loop looks whether it should stop.
+TICK_S = 0.25
+#: How long `close` waits for the requests at hand.
+CLOSE_S = 4
+
+
+class Server:
+    """A running web server. `close` ends it within five seconds."""
+
+    def __init__(self, app: Flask, listen: str) -> None:
+        host, port = addresses.split(listen)
+        self._app = app
+        self._stop = Event()
+        self._sockets: dict[int, Any] = {}  # waitress's own table of channels; its types are not public
+        try:
+            self._server = create_server(
+                app,
+                map=self._sockets,
+                host=host,
+                port=port,
+                threads=THREADS,
+                connection_limit=CONNECTIONS,
+                max_request_body_size=LARGEST_BODY,
+                max_request_header_size=LARGEST_HEADER,
+                outbuf_high_watermark=WAITING_OCTETS,
+                log_socket_errors=False,  # a browser that is closed is no news
+                ident="p1monitor",
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise WebError(f'[web] listen = "{listen}": cannot listen there: {reason}') from error
+        self.port = _port(self._server)
+        self._thread = Thread(target=self._loop, name="web", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the streams, answer what is at hand, stop listening."""
+        self._app.extensions["p1monitor_close"]()
+        self._stop.set()
+        self._thread.join(CLOSE_S + 1.0)
+
+    def _loop(self) -> None:
+        # waitress's own run() has no stop but a signal in the main thread.
+        while not self._stop.is_set():
+            wasyncore.loop(timeout=TICK_S, map=self._sockets, count=1)
+        self._server.task_dispatcher.shutdown(timeout=CLOSE_S)
+        self._server.close()
+        for channel in list(self._sockets.values()):
+            channel.close()
+
+
+def _port(server: MultiSocketServer | BaseWSGIServer) -> int:
+    if isinstance(server, MultiSocketServer):  # "localhost" may be two addresses
+        return int(server.effective_listen[0][1])
+    return int(server.effective_port)  # type: ignore[attr-defined]  # the stubs leave it out
+
+
+def serve(app: Flask, listen: str) -> Server:
+    """Serve an app made by `create_app`. Raises WebError if the address cannot be had."""
+    # Each full queue of waitress is a line in the log otherwise; its real troubles are errors.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    return Server(app, listen)

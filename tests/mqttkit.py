@@ -1,0 +1,113 @@
+"""What the tests of the MQTT sink share: a listener at the broker, a clock, certificates. Never a broker of its own making."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from p1monitor.sinks import House
+from tests.meter_with_gas import NOON
+from tests.services import Mosquitto, program
+
+#: How long anything may take on a busy machine before a test gives up.
+PATIENCE_S = 20.0
+
+
+#: A daemon of nothing but the sink, to be killed.
+STORY = """\
+import sys, time
+from p1monitor.settings import MqttSettings
+from p1monitor.sinks import House
+from p1monitor.sinks.mqtt import build
+sink = build(MqttSettings(host="127.0.0.1", port=int(sys.argv[1])), House("abc123", ("home",), "0.1.0"))
+sink.open()
+time.sleep(600)
+"""
+
+
+HOUSE = House("abc123", ("home",), "0.1.0", stale_after=lambda _: 10.0)
+
+
+class FakeClock:
+    """Time as the test says."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def wall(self) -> float:
+        return NOON + self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.now += seconds
+        return stop.is_set()
+
+
+class Subscriber:
+    """Somebody else at the broker, who hears everything."""
+
+    def __init__(self, broker: Mosquitto, **login: str) -> None:
+        self.heard: list[tuple[str, str, bool]] = []
+        self._there = threading.Event()
+        self.client = paho.Client(CallbackAPIVersion.VERSION2)
+        if login:
+            self.client.username_pw_set(login["username"], login["password"])
+        self.client.on_message = lambda _c, _d, message: self.heard.append(
+            (message.topic, message.payload.decode(), message.retain)
+        )
+        self.client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self.client.on_subscribe = lambda *_: self._there.set()
+        self.client.connect(broker.host, broker.port)
+        self.client.loop_start()
+        assert self._there.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def texts(self, topic: str) -> list[str]:
+        return [text for name, text, _ in self.heard if name == topic]
+
+    def last(self, topic: str) -> str | None:
+        return next(iter(reversed(self.texts(topic))), None)
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Poll; a broker answers when it likes."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen"
+        time.sleep(0.01)
+
+
+def retained(broker: Mosquitto, **login: str) -> dict[str, str]:
+    """What a newcomer is told."""
+    with closing(Subscriber(broker, **login)) as newcomer:
+        newcomer.client.publish("test/end", "", qos=1)
+        until(lambda: newcomer.texts("test/end"))
+        return {topic: text for topic, text, kept in newcomer.heard if kept}
+
+
+def certify(folder: Path) -> Path:
+    """A certificate for 127.0.0.1, signed by an authority that nobody else knows."""
+    openssl = program("openssl", "openssl")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    signed = ("-days", "2", "-extfile", "names", "-out", "server.crt")
+    steps = (
+        ("req", "-x509", *key, "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.crt"),
+        ("req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr"),
+        ("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", *signed),
+    )
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    for step in steps:
+        subprocess.run([openssl, *step], cwd=folder, check=True, capture_output=True)
+    return folder / "ca.crt"

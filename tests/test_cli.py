@@ -1,0 +1,270 @@
+"""The commands, as a user types them: in a process of their own where they run, in this one where they only answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from p1monitor.cli import main
+from p1monitor.p1.framer import Frame, Framer
+from p1monitor.p1.telegram import parse
+from p1monitor.password import verify
+from tests.services import free_port
+
+DEADLINE_S = 20.0
+
+
+def call(*words: str, given: str | bytes | None = None) -> Result:
+    """Call the command in this process."""
+    return CliRunner().invoke(main, words, input=given)
+
+
+@contextmanager
+def running(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """Call the command in a process of its own; it is ended as Ctrl-C ends it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "p1monitor", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(DEADLINE_S)
+        if process.stdout:
+            process.stdout.close()
+
+
+def get(url: str) -> Any:
+    """Ask until it answers, with a deadline."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return json.load(answer)
+        except (OSError, urllib.error.URLError):
+            assert time.monotonic() < end, url
+            time.sleep(0.05)
+
+
+GOOD = b"/TST5\r\n\r\n1-0:1.7.0(01.193*kW)\r\n!\r\n"
+
+
+def test_decode_files_and_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(GOOD)
+    (tmp_path / "b.hex").write_text(GOOD.hex(" ", 8) + "\n")
+    result = call("decode", "--json", str(tmp_path / "a.txt"), str(tmp_path / "b.hex"), "-", given=GOOD)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert [line["objects"][0]["value"] for line in told] == [1193] * 3
+    assert [line["file"] for line in told] == [str(tmp_path / "a.txt"), str(tmp_path / "b.hex"), "-"]
+    assert "Power import" in call("decode", str(tmp_path / "a.txt")).stdout
+
+
+def test_decode_without_a_good_telegram(tmp_path: Path) -> None:
+    result = call("decode", "--json", given=b"/TST5\r\n\r\n1-3:0.2.8(50)\r\n!0000\r\n")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["reason"] == "crc"
+    (tmp_path / "x.hex").write_text("zz")
+    for words, sentence in (
+        (("decode", str(tmp_path / "missing")), "No such file"),
+        (("decode", str(tmp_path / "x.hex")), "no hex dump"),
+    ):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_check(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""[[meter]]
+[meter.source]
+type = "serial"
+device = "{tmp_path}/ttyUSB9"
+[history]
+path = "{tmp_path}/history.sqlite"
+[web]
+listen = "127.0.0.1:{port}"
+[mqtt]
+host = "127.0.0.1"
+port = {free_port()}
+"""
+    )
+    result = call("check", "-c", str(config))
+    assert result.exit_code == 1
+    told = {line[5:].partition(":")[0]: line[:3] for line in result.stdout.splitlines()[1:]}
+    assert told == {"checksum": "ok ", "meter home": "NOT", "history": "ok ", "page": "ok ", "mqtt": "NOT"}
+    with socket.create_server(("127.0.0.1", port)):
+        assert f"NOT  page: cannot listen on 127.0.0.1:{port}" in call("check", "-c", str(config)).stdout
+
+
+def test_a_wrong_configuration_is_one_sentence(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[[meter]]\n[meter.source]\ntype = "simulated"\n[mqtt]\nhots = "x"\n')
+    for command in ("run", "check"):
+        result = call(command, "-c", str(config))
+        assert result.exit_code == 2
+        (sentence,) = result.stderr.splitlines()
+        assert str(config) in sentence
+        assert "hots" in sentence
+        assert "host" in sentence.partition("hots")[2]
+
+
+def test_run_without_a_configuration_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = call("run", "-c", str(tmp_path / "none.toml"))
+    assert result.exit_code == 2
+    assert "none.toml is not there" in result.stderr
+    assert "config" in result.stdout or "serial port" in result.stdout
+
+
+def test_passwd(tmp_path: Path) -> None:
+    result = call("passwd", given="correct horse\n")
+    assert verify(result.stdout.strip(), "correct horse")
+    path = tmp_path / "password"
+    result = call("passwd", "-o", str(path), given="correct horse\n")
+    assert verify(path.read_text().strip(), "correct horse")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "correct horse" not in result.output
+    result = call("passwd", given="short\n")
+    assert result.exit_code == 2
+    assert "8" in result.stderr
+
+
+def test_simulate_into_a_file_and_replay_it(tmp_path: Path) -> None:
+    path = tmp_path / "past.txt"
+    count = call("simulate", "--model", "me381", "--file", str(path), "--days", "0.01").stdout
+    assert count in ("86 telegrams\n", "87 telegrams\n")  # 864 seconds, one telegram in ten
+    framer = Framer()
+    frames = [*framer.feed(path.read_bytes()), *framer.end()]
+    assert count == f"{len(frames)} telegrams\n"
+    port = free_port()
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""[[meter]]
+name = "barn"
+[meter.source]
+type = "simulated"
+[history]
+path = "{tmp_path}/kept.sqlite"
+[web]
+listen = "127.0.0.1:{port}"
+"""
+    )
+    with running("replay", str(path), "-c", str(config), "--speed", "max", "--loop") as process:
+        live = get(f"http://127.0.0.1:{port}/api/v1/live")
+        assert live["meter"] == "barn"
+    assert process.returncode == 0
+    assert not (tmp_path / "kept.sqlite").exists()
+    result = call("replay", str(path), "--speed", "fast")
+    assert result.exit_code == 2
+
+
+def test_simulate_on_a_pseudo_terminal_and_on_tcp() -> None:
+    with running("simulate", "--pty") as process:
+        assert process.stdout
+        device = os.open(process.stdout.readline().strip(), os.O_RDONLY | os.O_NOCTTY)
+        assert _first(lambda: os.read(device, 4096)).startswith("ISK5")
+        os.close(device)
+    with running("simulate", "--tcp", str(free_port()), "--seed", "3") as process:
+        assert process.stdout
+        host, _, port = process.stdout.readline().strip().partition(":")
+        with socket.create_connection((host, int(port)), DEADLINE_S) as client:
+            assert _first(lambda: client.recv(4096)).startswith("ISK5")
+    assert process.returncode == 0
+
+
+def _first(read: Any) -> str:
+    framer = Framer()
+    while True:
+        for event in framer.feed(read()):
+            if isinstance(event, Frame):
+                return parse(event).identification
+
+
+def test_simulate_wants_one_place() -> None:
+    for words in ((), ("--pty", "--tcp", "0")):
+        assert "one of --pty, --tcp, --file" in call("simulate", *words).stderr
+    assert "choose one of esmr5" in call("simulate", "--model", "nix", "--pty").stderr
+    assert "not a port" in call("simulate", "--tcp", "x").stderr
+
+
+def test_demo_shows_live_numbers_and_a_past_and_stops_cleanly() -> None:
+    port = free_port()
+    began = time.monotonic()
+    with running("demo", "--days", "3", "--listen", f"127.0.0.1:{port}") as process:
+        live = get(f"http://127.0.0.1:{port}/api/v1/live")
+        end = time.monotonic() + DEADLINE_S
+        while not live["values"]:
+            assert time.monotonic() < end
+            live = get(f"http://127.0.0.1:{port}/api/v1/live")
+        assert time.monotonic() - began < DEADLINE_S
+        assert live["values"]["power_w"] == live["values"]["power_import_w"] - live["values"]["power_export_w"]
+        now = time.time()
+        series = get(f"http://127.0.0.1:{port}/api/v1/series?names=power_w&from={now - 2 * 86400}&to={now}&points=100")
+        known = [mean for mean in series["power_w"]["mean"] if mean is not None]
+        assert len(known) > 90
+        assert urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).status == 200
+    assert process.returncode == 0
+    assert "demo has no password" in call("demo", "--listen", "0.0.0.0:8080").stderr
+
+
+def test_detect_on_a_host_without_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p1monitor.detect.ports", tuple)
+    result = call("detect")
+    assert result.exit_code == 1
+    assert "no serial port" in result.stdout
+
+
+def test_run_reads_a_pty_keeps_a_history_and_stops_on_sigterm(tmp_path: Path) -> None:
+    meter, device = pty.openpty()
+    port = free_port()
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""[[meter]]
+[meter.source]
+type = "serial"
+device = "{os.ttyname(device)}"
+settings = "115200 8N1"
+[history]
+path = "{tmp_path}/history.sqlite"
+[web]
+listen = "127.0.0.1:{port}"
+"""
+    )
+    os.close(device)
+    with running("run", "-c", str(config)) as process:
+        get(f"http://127.0.0.1:{port}/api/v1/status")
+        end = time.monotonic() + DEADLINE_S
+        live: dict[str, Any] = {"values": {}}
+        while "power_w" not in live["values"] and time.monotonic() < end:
+            os.write(meter, GOOD.replace(b"1-0:1.7.0", b"1-0:2.7.0(00.000*kW)\r\n1-0:1.7.0"))
+            time.sleep(0.05)
+            live = get(f"http://127.0.0.1:{port}/api/v1/live")
+        assert live["values"]["power_w"] == 1193
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_S) == 0
+        assert process.stdout
+        log = process.stdout.read()
+    assert "stopped" in log
+    assert "Traceback" not in log
+    assert (tmp_path / "history.sqlite").exists()
+    os.close(meter)
