@@ -19,6 +19,7 @@ __all__ = [
     "BY_OBIS",
     "CHANNELS",
     "CRC_MARKS",
+    "NEVER_TWICE",
     "PHASES",
     "ROWS",
     "TARIFFS",
@@ -166,6 +167,9 @@ _BY_NAME = {row.name: row for row in (*_made(), *reversed(ROWS)) if row.name != 
 
 #: Objects whose presence says that the telegram has a CRC, as bytes of the data line.
 CRC_MARKS: tuple[bytes, ...] = tuple(b"%b(" % row.pattern.encode() for row in ROWS if row.crc)
+
+#: How lines begin that differ in every telegram: nothing is gained by remembering them.
+NEVER_TWICE: tuple[bytes, ...] = tuple(b"%b(" % row.pattern.encode() for row in ROWS if row.kind == "time")
 
 #: Data objects whose last group the meters put on a line of its own.
 BREAKS_BEFORE_LAST = frozenset(obis for obis, rows in BY_OBIS.items() if rows[0].kind == "mbus_hourly")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+#: `new(Frame, (all three fields))`: half the time of a named tuple's own constructor, which fills in defaults. For those that
+#: are made for every telegram, or for every line that changed.
+new = tuple.__new__
+
 #: Why bytes were refused, in words for people.
 REASONS = {
     "crc": "the checksum is wrong",

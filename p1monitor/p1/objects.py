@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from p1monitor.p1.catalogue import BY_OBIS, Row
 from p1monitor.p1.codes import BREAKER
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Failure, Measurement, Value
 from p1monitor.p1.telegram import DataObject
 from p1monitor.p1.texts import octets_text
@@ -66,7 +67,7 @@ def _number(row: Row, item: DataObject, _: str) -> Measurement | None:
     value = quantity(text, row.printed, row.unit)
     if value is None and text.strip():
         return None
-    return Measurement(value, row.unit, item.obis)
+    return new(Measurement, (value, row.unit, item.obis, None, False, False))
 
 
 def _factor(row: Row, item: DataObject, profile: str) -> Measurement | None:
@@ -105,7 +106,7 @@ def _tariff(row: Row, item: DataObject, _: str) -> Measurement | None:
 def _time(row: Row, item: DataObject, profile: str) -> Measurement | None:
     if len(item.groups) != 1:
         return None
-    return Measurement(meter_time(item.groups[0].strip(), profile), row.unit, item.obis)
+    return new(Measurement, (meter_time(item.groups[0].strip(), profile), row.unit, item.obis, None, False, False))
 
 
 def _peak(row: Row, item: DataObject, profile: str) -> Measurement | None:

@@ -13,24 +13,30 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from p1monitor.p1.catalogue import NEVER_TWICE
 from p1monitor.p1.crc import crc16_arc
-from p1monitor.p1.frames import Frame
+from p1monitor.p1.frames import Frame, new
 from p1monitor.p1.grammar import BEGINS_OBJECT, JUST_CODE, LINE, LINE_NESTED, NORMAL
 
-#: Lines remembered with what they decode to: most lines of a telegram repeat the one before. About 1 MB when full;
-#: when it is, all are forgotten, which costs one telegram's parsing.
+#: Lines remembered with what they decode to: most lines of a telegram repeat, or were there some minutes ago. About 1.5 MB.
 LINES_KEPT = 2048
 
 #: Codes remembered in their normal form: more than any meter has.
 CODES_KEPT = 512
 
+#: A meter has one header; noise may make others.
+HEADERS_KEPT = 16
+
 #: F = 255 says "the current value" (IEC 62056-61), which is what a code without F means too.
 _CURRENT = "*255"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class DataObject:
-    """One OBIS code with its value groups, as texts between the parentheses."""
+    """One OBIS code with its value groups, as texts between the parentheses. Never changed, but for what is remembered in it.
+
+    Not frozen, for two are made per telegram, and a frozen one takes twice as long to make.
+    """
 
     code: str  #: as the meter wrote it
     groups: tuple[str, ...]
@@ -56,11 +62,16 @@ def parse(frame: Frame) -> Telegram:
     if b"\n" in header or b"\r" in header:  # not CR LF: a logger's or a terminal's line ends, where there is no CRC to object
         lines = frame.data.replace(b"\r", b"\n").split(b"\n")
         header = lines[0]
-    objects = tuple(map(_remembered, lines[2:-2]))  # what a telegram is: header, empty line, data lines, `!` line, nothing
+    objects: tuple[DataObject, ...] = ()
     bad: tuple[str, ...] = ()
-    if not all(objects) or len(lines) < 4 or lines[1] or lines[-1] or lines[-2][:1] != b"!":
+    try:  # what nearly every telegram is: header, empty line, data lines, `!` line, and nothing behind it
+        objects = tuple(map(_remembered, lines[2:-2]))
+        plain = len(lines) > 3 and lines[-2][:1] == b"!" and not (lines[1] or lines[-1])
+    except _NoObject:
+        plain = False
+    if not plain:
         objects, bad = _fold(line for line in lines[1:] if line and line[0] != 0x21)
-    return Telegram(header[1:].decode("latin-1").rstrip(), objects, frame.crc, bad)  # type: ignore[arg-type]
+    return new(Telegram, (_identification(header), objects, frame.crc, bad))
 
 
 def render(telegram: Telegram) -> bytes:
@@ -92,14 +103,18 @@ def _line(item: DataObject) -> str:
     return item.code + "".join(groups)
 
 
+@lru_cache(maxsize=HEADERS_KEPT)
+def _identification(header: bytes) -> str:
+    return header[1:].decode("latin-1").rstrip()
+
+
 def _object(line: bytes) -> DataObject | None:
-    head, _, rest = line.partition(b"(")
-    names = _names(head)
+    at = line.find(b"(")
+    names = _names(line[:at]) if at > 0 else None
     if names is None:
         return None
-    inner = rest[:-1]
-    if rest[-1:] == b")" and b"(" not in inner and b")" not in inner:  # one group, as nearly all have
-        return DataObject(names[0], (inner.decode("latin-1"),), (), names[1])
+    if line.find(b")") == len(line) - 1 and line.find(b"(", at + 1) < 0:  # one group, as nearly all have
+        return DataObject(names[0], (line[at + 1 : -1].decode("latin-1"),), (), names[1])
     match = LINE.fullmatch(line)
     if match is not None:
         groups = tuple(match[2][1:-1].decode("latin-1").split(")("))
@@ -119,13 +134,21 @@ def _names(code: bytes) -> tuple[str, str] | None:
     return text, normal_code(text)
 
 
-class _Lines(dict[bytes, DataObject | None]):
+class _NoObject(Exception):
+    """A line that is no data object by itself."""
+
+
+class _Lines(dict[bytes, DataObject]):
     """Lines and their data objects: a dictionary that fills itself, at a third of functools.lru_cache's cost."""
 
-    def __missing__(self, line: bytes) -> DataObject | None:
-        if len(self) >= LINES_KEPT:
-            self.clear()
-        found = self[line] = _object(line)
+    def __missing__(self, line: bytes) -> DataObject:
+        found = _object(line)
+        if found is None:
+            raise _NoObject
+        if not line.startswith(NEVER_TWICE):
+            if len(self) >= LINES_KEPT:  # all go: what is still in use is back within a telegram
+                self.clear()
+            self[line] = found
         return found
 
 
@@ -163,8 +186,11 @@ def _open(parts: list[bytes]) -> bool:
 
 @lru_cache(maxsize=LINES_KEPT // 4)
 def _joined(parts: tuple[bytes, ...]) -> DataObject | None:
-    whole = _remembered(b"".join(parts))
-    if whole is None or len(parts) == 1:
+    try:
+        whole = _remembered(b"".join(parts))
+    except _NoObject:
+        return None
+    if len(parts) == 1:
         return whole
     seen, breaks = parts[0].count(b"("), []
     for part in parts[1:]:

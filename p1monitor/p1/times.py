@@ -15,7 +15,6 @@ _EASTERN: Mapping[str, str] = MappingProxyType({"W": "+02:00", "S": "+03:00"})
 OFFSETS: Mapping[str, Mapping[str, str]] = MappingProxyType({"fi": _EASTERN, "lt": _EASTERN})
 
 #: TST (with flag), TST12 (without; DSMR 3.0 §5.10, Belgian IE.5), and the dashed form of NTA 8130 meters.
-_TST = re.compile(r"[0-9]{12}[A-Za-z]?")
 _DASHED = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 #: DLMS date-time, 12 octets in hex (IEC 62056-62 §4.6.1): year, month, day, weekday, time, hundredths, deviation, status.
 _OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2}){12}")
@@ -25,7 +24,7 @@ _FIRST_YEAR, _LAST_YEAR = 2001, 2069
 
 def meter_time(text: str, profile: str = "auto") -> datetime | None:
     """Return the moment, aware; None for the many ways in which meters say that they do not know."""
-    if _TST.fullmatch(text) is None:
+    if not (text[:12].isdigit() and text.isascii() and (len(text) == 12 or (len(text) == 13 and text[12].isalpha()))):
         return _rare(text, profile)
     return _moment(text[:12], text[12:].upper(), profile)
 

@@ -58,20 +58,21 @@ def quantity(text: str, printed: str, wanted: str) -> Decimal | None:
     None if the text is no number, or of another kind of unit.
     """
     digits, star, unit = text.partition("*")
-    whole, _, fraction = digits.partition(".")
-    if not (star and (whole + fraction).isdigit() and digits.isascii() and len(digits) <= _DIGITS_MOST):  # not as nearly all are
-        match = _NUMBER.fullmatch(text)
+    if not (star and digits.isascii() and len(digits) <= _DIGITS_MOST and digits.replace(".", "", 1).isdigit()):
+        match = _NUMBER.fullmatch(text)  # not as nearly all are
         if match is None:
             return None
         whole, fraction, unit = match.groups("")
+        digits = f"{whole}.{fraction}"
     kind, power = _kind(unit or printed)
     if kind != wanted:
         return None
-    value = Decimal(f"{whole}.{fraction}")
+    value = Decimal(digits)
     if not power:
         return value
     moved = value.scaleb(power)
-    return moved if len(fraction) >= power else moved.quantize(_ONE)
+    decimals = len(digits) - digits.find(".") - 1 if "." in digits else 0
+    return moved if decimals >= power else moved.quantize(_ONE)
 
 
 def convert(value: Decimal, printed: str, wanted: str) -> Decimal | None:
