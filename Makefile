@@ -36,6 +36,7 @@ types: .venv/.dev
 
 bench: .venv/.dev
 	@$(BIN)/python benchmarks/parse.py
+	@$(BIN)/python benchmarks/noise.py
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --outdir dist .

@@ -230,3 +230,5 @@ def _check_mqtt(table: _Table, mqtt: MqttSettings) -> None:
         table.wrong("password_file", "needs username beside it")
     if mqtt.ca_file and not mqtt.tls:
         table.wrong("ca_file", "has no meaning without tls = true")
+    if mqtt.discovery == mqtt.topic:
+        table.wrong("discovery", "is the same as topic: our own status would look like Home Assistant's")

@@ -6,7 +6,7 @@ import logging
 import signal
 from threading import Event
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from p1monitor import __version__, listen, sdnotify, sources
 from p1monitor.clock import SYSTEM, Clock
@@ -25,6 +25,13 @@ log = logging.getLogger(__name__)
 HANG_S = 30.0
 #: How often health is looked at where no watchdog asks for more.
 LOOK_S = 5.0
+
+
+class Closable(Protocol):
+    """What of the web server matters here: it is there, until it is not."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class Daemon:
@@ -47,7 +54,8 @@ class Daemon:
         self._runners = self._build_sinks()
         self._fanout = Fanout([self.live], self._runners)
         self.readers: list[Reader] = []
-        self._server: object | None = None
+        self._server: Closable | None = None
+        self._queries = queries.Queries(settings.history.path) if settings.history else None
         try:
             self.readers = [self._reader(meter) for meter in settings.meters]
         except BaseException:
@@ -76,7 +84,9 @@ class Daemon:
             if not runner.stop():
                 log.warning("%s did not stop in time; it is left behind", runner.name)
         if self._server is not None:
-            self._server.close()  # type: ignore[attr-defined]
+            self._server.close()
+        if self._queries is not None:
+            self._queries.close()
         log.info("stopped")
 
     def run(self) -> None:
@@ -149,14 +159,13 @@ class Daemon:
     def _run(self, sink: Sink, policy: Policy) -> SinkRunner:
         return SinkRunner(sink, policy, self.status, self._clock)
 
-    def _serve(self) -> object | None:
+    def _serve(self) -> Closable | None:
         settings = self._settings
         if settings.web is None:
             return None
         from p1monitor.webapp import create_app, serve  # noqa: PLC0415 - Flask only where there is a page
 
-        asked = queries.Queries(settings.history.path) if settings.history else None
-        app = create_app(self.live, asked, self.status, settings.web, self._clock)
+        app = create_app(self.live, self._queries, self.status, settings.web, self._clock)
         return serve(app, settings.web.listen)
 
     def _memory_of(self, meter: str) -> Memory | None:

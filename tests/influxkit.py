@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from p1monitor.p1.framer import Frame, Framer
@@ -12,24 +11,9 @@ from p1monitor.p1.telegram import DataObject, Telegram, data_object, parse, rend
 from p1monitor.settings import InfluxSettings
 from p1monitor.sinks import House
 from p1monitor.sinks.influxdb import Encoder, InfluxDB, Memory, build
+from tests.clocks import Hands
 
 HOUSE = House("a1b2c3", ("home",), "0.1.0")
-
-
-class Clocks:
-    """A fake clock."""
-
-    def __init__(self, wall: float = 1_790_000_000.0, monotonic: float = 1000.0) -> None:
-        self._wall, self._monotonic = wall, monotonic
-
-    def wall(self) -> float:
-        return self._wall
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
-        return stop.is_set()
 
 
 def telegram(second: int = 3, gas: tuple[str, str] = ("260320181000W", "26.713"), *more: DataObject) -> bytes:
@@ -67,7 +51,7 @@ def reading(frame: bytes, meter: str = "home", received: Received | None = None)
 
 
 def lines(*readings: Reading, measurement: str = "p1") -> list[str]:
-    encoder = Encoder(measurement, Memory(), Clocks())
+    encoder = Encoder(measurement, Memory(), Hands())
     return [line.decode() for one in readings for line in encoder.lines(one)]
 
 
@@ -79,7 +63,7 @@ def settings(url: str, token: Path | None = None) -> InfluxSettings:
     return InfluxSettings(url, "home", "energy", token)
 
 
-def opened(url: str, token: Path | None = None, clock: Clocks | None = None) -> InfluxDB:
-    sink = build(settings(url, token), HOUSE, clock or Clocks())
+def opened(url: str, token: Path | None = None, clock: Hands | None = None) -> InfluxDB:
+    sink = build(settings(url, token), HOUSE, clock or Hands())
     sink.open()
     return sink

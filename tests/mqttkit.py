@@ -13,7 +13,6 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from p1monitor.sinks import House
-from tests.meter_with_gas import NOON
 from tests.services import Mosquitto, program
 
 #: How long anything may take on a busy machine before a test gives up.
@@ -33,23 +32,6 @@ time.sleep(600)
 
 
 HOUSE = House("abc123", ("home",), "0.1.0", stale_after=lambda _: 10.0)
-
-
-class FakeClock:
-    """Time as the test says."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def wall(self) -> float:
-        return NOON + self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
-        self.now += seconds
-        return stop.is_set()
 
 
 class Subscriber:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable
 
@@ -16,22 +15,6 @@ from p1monitor.sinks import House
 #: How long something that must happen may take on a busy machine.
 SOON_S = 10.0
 HOUSE = House("a1b2c3", ("home", "shed"), "0.1.0")
-
-
-class Clocks:
-    """A fake clock, moved by the test."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def wall(self) -> float:
-        return 1_790_000_000.0 + self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wait(self, stop: threading.Event, seconds: float) -> bool:
-        return stop.is_set()
 
 
 def telegram(number: int, crc: str = "valid", filler: int = 0) -> bytes:

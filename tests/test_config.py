@@ -259,6 +259,7 @@ def test_password_without_user_and_certificate_without_tls_are_refused(tmp_path:
     text = METER + '[mqtt]\nhost = "a"\n'
     assert complaint(tmp_path, text + 'password_file = "x"') == "[mqtt] password_file: needs username beside it"
     assert complaint(tmp_path, text + 'ca_file = "x"') == "[mqtt] ca_file: has no meaning without tls = true"
+    assert complaint(tmp_path, text + 'topic = "house"\ndiscovery = "house"').startswith("[mqtt] discovery: is the same as topic")
 
 
 def test_every_rule_is_about_a_field_that_exists_and_every_default_obeys_it() -> None:

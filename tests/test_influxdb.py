@@ -17,7 +17,8 @@ import pytest
 
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.influxdb import POLICY, RETRY_AFTER_MAX_S, TIMEOUT_S, build
-from tests.influxkit import HOUSE, Clocks, lines, opened, reading, settings, telegram
+from tests.clocks import Hands
+from tests.influxkit import HOUSE, lines, opened, reading, settings, telegram
 from tests.services import Victoria, free_port
 
 TOKEN = "s3cret-of-the-house"
@@ -178,7 +179,7 @@ def test_what_a_write_looks_like(server: Server) -> None:
 )
 def test_the_server_says_how_long_to_wait(server: Server, header: str, seconds: float | None) -> None:
     wall = datetime(2026, 9, 21, 12, 13, 20, tzinfo=UTC).timestamp()
-    sink = opened(server.url, clock=Clocks(wall))
+    sink = opened(server.url, clock=Hands(wall))
     for status in (429, 503):
         server.answers = [(status, {"Retry-After": header}, b"")]
         with pytest.raises(SinkError) as trouble:

@@ -16,14 +16,15 @@ from p1monitor.sinks import House
 from p1monitor.sinks.mqtt import POLICY, MqttSink
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import Topics, clean, json_text, reading_text
+from tests.clocks import Hands
 from tests.meter_with_gas import NOON, reading, with_device_value, with_value
-from tests.mqttkit import HOUSE, FakeClock, Subscriber, retained, until
+from tests.mqttkit import HOUSE, Subscriber, retained, until
 from tests.services import Mosquitto
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> Hands:
+    return Hands()
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def settings(mosquitto: Mosquitto) -> MqttSettings:
 
 
 @pytest.fixture
-def sink(settings: MqttSettings, clock: FakeClock) -> Iterator[MqttSink]:
+def sink(settings: MqttSettings, clock: Hands) -> Iterator[MqttSink]:
     made = MqttSink(settings, HOUSE, clock, delay=lambda least, _most: least)
     yield made
     made.close()
@@ -44,7 +45,7 @@ def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
         yield made
 
 
-def test_every_reading_is_live_and_one_publish(sink: MqttSink, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_every_reading_is_live_and_one_publish(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:
     sink.open()
     for seq in range(1, 4):
         clock.now += 1
@@ -77,7 +78,7 @@ def test_what_is_doubtful_unknown_or_a_list_is_left_out() -> None:
     assert all(not isinstance(value, list | dict) for value in flat.values())
 
 
-def test_the_reading_is_retained_once_per_interval(sink: MqttSink, mosquitto: Mosquitto, clock: FakeClock) -> None:
+def test_the_reading_is_retained_once_per_interval(sink: MqttSink, mosquitto: Mosquitto, clock: Hands) -> None:
     with closing(Subscriber(mosquitto)) as subscriber:
         sink.open()
         for seq in range(30):
@@ -97,7 +98,7 @@ def test_a_meter_that_sends_every_ten_seconds_is_retained_every_time() -> None:
 
 
 def test_gas_is_retained_when_its_capture_time_changes(
-    sink: MqttSink, subscriber: Subscriber, mosquitto: Mosquitto, clock: FakeClock
+    sink: MqttSink, subscriber: Subscriber, mosquitto: Mosquitto, clock: Hands
 ) -> None:
     sink.open()
     for seq, captured, gas in (
@@ -119,7 +120,7 @@ def test_gas_is_retained_when_its_capture_time_changes(
 
 
 def test_a_doubtful_register_leaves_the_retained_one_alone(
-    sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: FakeClock
+    sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: Hands
 ) -> None:
     sink.open()
     sink.deliver([reading(1, monotonic=clock.now)])
@@ -130,7 +131,7 @@ def test_a_doubtful_register_leaves_the_retained_one_alone(
 
 
 def test_the_message_is_retained_in_full_and_cleared(
-    sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: FakeClock
+    sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: Hands
 ) -> None:
     sink.open()
     long = "Onderhoud \u00e9n storing " * 50
@@ -148,7 +149,7 @@ def test_texts_lose_what_breaks_a_line_or_a_database(raw: str, text: str) -> Non
     assert clean(raw) == text
 
 
-def test_events_are_told_once(sink: MqttSink, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_events_are_told_once(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:
     sink.open()
     happened = Event(None, Received(NOON, clock.now), "message", 7, "a message came", None, 2)
     sink.deliver([reading(1, monotonic=clock.now)._replace(events=(happened,))])
@@ -169,7 +170,7 @@ def test_events_are_told_once(sink: MqttSink, subscriber: Subscriber, clock: Fak
 # Who is there.
 
 
-def test_a_meter_is_online_by_the_age_of_its_telegram(sink: MqttSink, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_a_meter_is_online_by_the_age_of_its_telegram(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:
     topic = "p1monitor/home/status"
     sink.open()
     until(lambda: subscriber.last("p1monitor/status") == "online")
@@ -187,14 +188,14 @@ def test_a_meter_is_online_by_the_age_of_its_telegram(sink: MqttSink, subscriber
     assert POLICY.heartbeat_s is not None
 
 
-def test_a_reading_that_waited_in_the_queue_is_as_old_as_it_is(sink: MqttSink, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_a_reading_that_waited_in_the_queue_is_as_old_as_it_is(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:
     sink.open()
     sink.deliver([reading(1, monotonic=clock.now - 60)])
     until(lambda: subscriber.texts("p1monitor/home/live"))
     assert subscriber.texts("p1monitor/home/status") == ["offline"]
 
 
-def test_two_meters_have_topics_of_their_own(settings: MqttSettings, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_two_meters_have_topics_of_their_own(settings: MqttSettings, subscriber: Subscriber, clock: Hands) -> None:
     sink = MqttSink(settings, House("abc123", ("home", "barn"), "0.1.0", stale_after=lambda _: 10.0), clock)
     try:
         sink.open()
@@ -211,9 +212,7 @@ def test_two_meters_have_topics_of_their_own(settings: MqttSettings, subscriber:
 # Home Assistant.
 
 
-def test_announcements_are_retained_and_grow(
-    sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: FakeClock
-) -> None:
+def test_announcements_are_retained_and_grow(sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: Hands) -> None:
     topic = "homeassistant/device/p1monitor-abc123-home/config"
     sink.open()
     for seq, message in ((1, ""), (2, ""), (3, "hello"), (4, "")):
@@ -224,7 +223,7 @@ def test_announcements_are_retained_and_grow(
     assert json.loads(retained(mosquitto)[topic])["cmps"] == with_message
 
 
-def test_nothing_is_announced_without_a_prefix(settings: MqttSettings, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_nothing_is_announced_without_a_prefix(settings: MqttSettings, subscriber: Subscriber, clock: Hands) -> None:
     sink = MqttSink(replace(settings, discovery=""), HOUSE, clock)
     try:
         sink.open()
@@ -235,7 +234,7 @@ def test_nothing_is_announced_without_a_prefix(settings: MqttSettings, subscribe
         sink.close()
 
 
-def test_everything_again_after_home_assistants_birth_and_a_pause(sink: MqttSink, subscriber: Subscriber, clock: FakeClock) -> None:
+def test_everything_again_after_home_assistants_birth_and_a_pause(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:
     topic = "homeassistant/device/p1monitor-abc123-home-gas/config"
     sink.open()
     sink.deliver([reading(1, monotonic=clock.now)])

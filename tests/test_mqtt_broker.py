@@ -23,14 +23,15 @@ from p1monitor.settings import MqttSettings
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.mqtt import POLICY, MqttSink, build
 from p1monitor.status import Status
+from tests.clocks import Hands
 from tests.meter_with_gas import reading
-from tests.mqttkit import HOUSE, STORY, FakeClock, Subscriber, certify, retained, until
+from tests.mqttkit import HOUSE, STORY, Subscriber, certify, retained, until
 from tests.services import Mosquitto, free_port
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> Hands:
+    return Hands()
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def settings(mosquitto: Mosquitto) -> MqttSettings:
 
 
 @pytest.fixture
-def sink(settings: MqttSettings, clock: FakeClock) -> Iterator[MqttSink]:
+def sink(settings: MqttSettings, clock: Hands) -> Iterator[MqttSink]:
     made = MqttSink(settings, HOUSE, clock, delay=lambda least, _most: least)
     yield made
     made.close()
@@ -64,7 +65,7 @@ def refused(sink: MqttSink, *words: str) -> None:
     assert "\n" not in said()
 
 
-def test_a_graceful_stop_says_offline_twice(sink: MqttSink, mosquitto: Mosquitto, clock: FakeClock) -> None:
+def test_a_graceful_stop_says_offline_twice(sink: MqttSink, mosquitto: Mosquitto, clock: Hands) -> None:
     sink.open()
     sink.deliver([reading(1, monotonic=clock.now)])
     started = time.monotonic()
@@ -85,7 +86,7 @@ def test_kill_9_is_told_by_the_last_will(mosquitto: Mosquitto, subscriber: Subsc
     assert retained(mosquitto)["p1monitor/status"] == "offline"
 
 
-def test_a_broker_that_comes_back_is_told_everything_again(sink: MqttSink, mosquitto: Mosquitto, clock: FakeClock) -> None:
+def test_a_broker_that_comes_back_is_told_everything_again(sink: MqttSink, mosquitto: Mosquitto, clock: Hands) -> None:
     sink.open()
     sink.deliver([reading(1, monotonic=clock.now, message="hello")])
     until(lambda: "p1monitor/home/message" in retained(mosquitto))
@@ -123,7 +124,7 @@ def test_a_broker_that_starts_after_us(sink: MqttSink, mosquitto: Mosquitto) -> 
 
 
 def test_a_wrong_password_is_one_sentence_and_can_be_put_right(
-    mosquitto: Mosquitto, settings: MqttSettings, clock: FakeClock, tmp_path: Path
+    mosquitto: Mosquitto, settings: MqttSettings, clock: Hands, tmp_path: Path
 ) -> None:
     mosquitto.require("meter", "right")
     password = tmp_path / "password"
@@ -206,7 +207,7 @@ def test_a_broker_that_accepts_and_says_nothing() -> None:
         assert time.monotonic() - started < 5
 
 
-def test_a_broker_that_hangs_costs_neither_memory_nor_the_stop(sink: MqttSink, mosquitto: Mosquitto, clock: FakeClock) -> None:
+def test_a_broker_that_hangs_costs_neither_memory_nor_the_stop(sink: MqttSink, mosquitto: Mosquitto, clock: Hands) -> None:
     sink.open()
     sink.deliver([reading(1, monotonic=clock.now)])
     assert mosquitto._process is not None

@@ -16,16 +16,17 @@ from p1monitor.p1.framer import Framer, Rejected
 from p1monitor.settings import RelaySettings
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.relay import BLOCKED_S, CLIENTS_MAX, WAITING_MAX, Relay, build
-from tests.relaykit import HOUSE, SOON_S, Clocks, read, reading, silent, telegram, until
+from tests.clocks import Hands
+from tests.relaykit import HOUSE, SOON_S, read, reading, silent, telegram, until
 
 
 @pytest.fixture
-def clock() -> Clocks:
-    return Clocks()
+def clock() -> Hands:
+    return Hands()
 
 
 @pytest.fixture
-def relay(clock: Clocks) -> Iterator[Relay]:
+def relay(clock: Hands) -> Iterator[Relay]:
     relay = build(RelaySettings("127.0.0.1:0"), HOUSE, clock)
     relay.open()
     yield relay
@@ -78,7 +79,7 @@ def test_the_last_telegram_comes_at_once_and_only_once(relay: Relay, connect: Ca
     assert silent(client)
 
 
-def test_a_stale_telegram_is_not_sent_on_connect(relay: Relay, clock: Clocks, connect: Callable[..., socket.socket]) -> None:
+def test_a_stale_telegram_is_not_sent_on_connect(relay: Relay, clock: Hands, connect: Callable[..., socket.socket]) -> None:
     relay.deliver([reading(telegram(1), clock.now)])
     clock.now += 31
     client = connect()
@@ -94,7 +95,7 @@ def test_telegrams_of_another_meter_are_never_mixed_in(relay: Relay, connect: Ca
     assert silent(client)
 
 
-def test_dsmr_parsers_own_socket_reader_reads_the_relay(relay: Relay, clock: Clocks) -> None:
+def test_dsmr_parsers_own_socket_reader_reads_the_relay(relay: Relay, clock: Hands) -> None:
     relay.deliver([reading(telegram(41))])
     host, port = relay.address
     stream = SocketReader(host, port, telegram_specifications.V5).read()
@@ -155,7 +156,7 @@ def test_a_client_that_reads_nothing_delays_nobody_and_finds_whole_telegrams(
 
 
 def test_a_client_that_is_blocked_too_long_is_disconnected(
-    relay: Relay, clock: Clocks, connect: Callable[..., socket.socket]
+    relay: Relay, clock: Hands, connect: Callable[..., socket.socket]
 ) -> None:
     connect(receive_buffer=4096)
     reader = connect()

@@ -3,26 +3,9 @@
 from __future__ import annotations
 
 import json
-from threading import Event
 
 from p1monitor.status import STALE_LEAST_S, Status
-
-
-class Hands:
-    """A clock whose hands are moved by the test."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def wall(self) -> float:
-        return 1_000_000.0 + self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wait(self, stop: Event, seconds: float) -> bool:
-        self.now += seconds
-        return stop.is_set()
+from tests.clocks import Hands
 
 
 def test_counts_by_meter_sink_and_reason() -> None:
