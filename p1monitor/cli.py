@@ -16,6 +16,7 @@ import click
 
 from p1monitor import __version__
 from p1monitor.config import ConfigError, load
+from p1monitor.rules import PROFILES
 from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
 
 CONFIG = Path("/etc/p1monitor/config.toml")
@@ -77,7 +78,9 @@ def demo(model: str, days: int, listen: str) -> None:
 @click.argument("files", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object per event.")
 @click.option("--crc", type=click.Choice(["auto", "arc", "x25", "off"]), default="auto", show_default=True, help="The checksum.")
-@click.option("--profile", default="auto", show_default=True, help="Country, where its clock is not Central European (fi, lt).")
+@click.option(
+    "--profile", type=click.Choice(PROFILES), default="auto", help="Country, where its clock is not Central European (fi, lt)."
+)
 def decode(files: tuple[str, ...], as_json: bool, crc: str, profile: str) -> None:
     """Decode telegrams from FILES, or from standard input (-). A *.hex file is a hex dump of bytes."""
     from p1monitor.show import Stream  # noqa: PLC0415

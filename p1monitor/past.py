@@ -28,7 +28,7 @@ BATCH = 1000
 
 
 def moments(until: float, days: float, period: float) -> Iterator[float]:
-    """Yield the times of the telegrams, POSIX seconds, oldest first; the last lies one period before `until`."""
+    """Yield the times of the telegrams, POSIX seconds, oldest first; all lie at least a period before `until`."""
     fine = until - FINE_DAYS * DAY_S
     now = (until - days * DAY_S) // STEP_S * STEP_S
     while now < until - period:

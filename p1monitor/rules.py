@@ -18,6 +18,9 @@ from p1monitor.settings import (
     WebSettings,
 )
 
+#: Countries whose clocks and labels are known.
+PROFILES = ("auto", "nl", "be", "lu", "se", "fi", "hu", "lt", "at", "ch")
+
 #: What is wrong with a value, or None.
 Check = Callable[[Any], str | None]
 
@@ -52,7 +55,7 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (MeterSettings, "name"): _like(
         r"(?!status$)[a-z0-9_-]{1,64}", 'made of a-z, 0-9, "-" and "_" (it becomes part of topics), and not "status"'
     ),
-    (MeterSettings, "profile"): _one_of("auto", "nl", "be", "lu", "se", "fi", "hu", "lt", "at", "ch"),
+    (MeterSettings, "profile"): _one_of(*PROFILES),
     (MeterSettings, "crc"): _one_of("auto", "arc", "x25", "off"),
     (SourceSettings, "settings"): _like(r"auto|[1-9]\d{2,6} [78][NEO][12]", '"auto", or as "115200 8N1" or "9600 7E1"'),
     (SourceSettings, "device"): _like(r"/\S+|\w+://\S+", 'a path, such as "/dev/serial/by-id/usb-…"'),

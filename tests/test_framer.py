@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p1monitor.p1.crc import crc16_arc
-from p1monitor.p1.framer import CANDIDATES, FRAME_MAX, REASONS, Frame, Framer, Rejected
+from p1monitor.p1.framer import FRAME_MAX, REASONS, Frame, Framer, Rejected
+from p1monitor.p1.salvage import CANDIDATES
 
 HEAD = b"/TST5\\2P1-1000\r\n\r\n"
 VERSION = b"1-3:0.2.8(50)\r\n"
@@ -62,6 +63,8 @@ CASES = {
     "without CRC, though it says it is version 5": (HEAD + VERSION + POWER + b"!\r\n", ["no-crc"]),
     "without CRC, though it is Belgian": (HEAD + b"0-0:96.1.4(50217)\r\n" + POWER + b"!\r\n", ["no-crc"]),
     "without CRC, after this source has shown that it has one": (GOOD + PLAIN, ["valid", "no-crc"]),
+    "without CRC, with its version written in odd ways": (HEAD + b"1-3:0:2.8*255(50)\r\n" + POWER + b"!\r\n", ["no-crc"]),
+    "cut in its header, no CRC": (b"/TST3 P1" + PLAIN, ["noise", "absent"]),
     "CRC in lower case": (checked(HEAD + POWER, digits=lambda value: b"%04x" % value), ["valid"]),
     "wrong CRC": (HEAD + VERSION + POWER + b"!0000\r\n", ["crc"]),
     "one bit wrong": (GOOD.replace(b"00.193", b"00.192"), ["crc"]),
@@ -141,6 +144,21 @@ def test_garbage_salad() -> None:
         GOOD,
     ]
     assert frames(b"".join(salad)) == [GOOD, OTHER, OTHER, GOOD]
+
+
+def test_a_cut_telegram_whose_own_crc_is_zero_takes_nothing_along() -> None:
+    """CRC-16/ARC begins at 0: in front of a good telegram such a piece leaves the CRC of both valid."""
+    pieces = (HEAD + VERSION + b"1-0:1.7.0(%06.3f*kW)\r\n1-0:2.7.0(" % (number / 1000) for number in range(200_000))
+    piece = next(piece for piece in pieces if crc16_arc(piece) == 0)
+    assert frames(piece + GOOD) == [GOOD]
+
+
+@pytest.mark.parametrize("good", [GOOD, PLAIN], ids=["with CRC", "without CRC"])
+def test_a_telegram_cut_anywhere_never_takes_the_good_one_behind_it(good: bytes) -> None:
+    for cut in range(1, len(good)):
+        found = [event.data for event in events(good[:cut] + good, 64) if isinstance(event, Frame)]
+        assert found[-1] == good, cut
+        assert found[:-1] in ([], [good[:cut]]), cut  # what lost only its last line end is whole
 
 
 def test_adjacent_garbage_is_one_event() -> None:

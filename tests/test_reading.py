@@ -89,6 +89,9 @@ VALUES = [
     ("0-0:96.13.0(0102)", "message_text", "0102"),
     ("0-0:96.13.0(656C656B7472696369746569742069E96E)", "message_text", "elektriciteit i\xe9n"),
     ("0-0:96.13.0(DEAD)", "message_text", "DEAD"),
+    ("0-0:96.13.0(2020202020)", "message_text", None),
+    ("0-0:96.1.2(2D2D2D2D2D2D)", "ean", None),
+    ("0-0:98.1.0()", "monthly_power_peak_history", ()),
     ("1-0:1.7.0()", "power_import_w", None),
     ("1-0:1.4.0(02.351*kW)", "average_power_15m_w", Decimal(2351)),
     ("1-0:1.6.0(200509134558S)(02.589*kW)", "monthly_power_peak_w", Decimal(2589)),
@@ -146,6 +149,25 @@ def test_net_power_and_totals_are_made_and_marked() -> None:
 def test_the_meters_own_total_stands() -> None:
     reading = read("1-0:1.8.0(000009.000*kWh)", "1-0:1.8.1(000001.000*kWh)", "1-0:1.8.2(000002.000*kWh)")
     assert reading.values["energy_import_kwh"] == Measurement(Decimal("9.000"), "kWh", "1-0:1.8.0")
+
+
+def test_a_total_is_made_of_this_telegrams_rates_only() -> None:
+    two = ("1-0:1.8.1(000001.000*kWh)", "1-0:1.8.2(000002.000*kWh)")
+    for lines, total in ((two, "3.000"), ((*two, "1-0:1.8.3(000005.000*kWh)"), "8.000"), (two, "3.000"), (two[:1], "1.000")):
+        assert str(read(*lines).values["energy_import_kwh"].value) == total
+    assert "energy_import_kwh" not in read(two[0], "1-0:1.8.2()").values
+    assert "power_w" not in read("1-0:1.7.0(00.100*kW)", "1-0:2.7.0()").values
+
+
+def test_numbers_that_cannot_be_cost_only_their_line() -> None:
+    for line in ("0-0:96.14.0(" + "9" * 5000 + ")", "1-0:1.7.0(" + "9" * 26 + "*kW)", "1-0:1.7.0(" + "9" * 23 + "*MW)"):
+        assert "power_import_w" not in read(line).values
+
+
+def test_what_cannot_be_read_of_a_device_is_shown_raw() -> None:
+    lines = ("0-1:24.2.1(240101120000W)(abc*m3)", "0-2:24.1.0(abc)", "0-0:98.1.0(2)(1-0:1.6.0)(1)(2)(3)")
+    telegram = parse(Frame("\r\n".join(("/T", "", *lines, "!", "")).encode()))
+    assert [(view.name, view.measurement) for view in describe(telegram)] == [(None, None)] * 3
 
 
 def test_the_last_of_two_equal_codes_counts() -> None:

@@ -55,7 +55,7 @@ def test_json() -> None:
                 "unit": "m3",
                 "at": "2019-03-20T18:10:04+01:00",
             },
-            {"obis": "0-2:24.2.1", "name": "unknown", "channel": 2, "value": None},
+            {"obis": "0-2:24.2.1", "name": "register", "channel": 2, "value": None},
             {"obis": "1-0:0.2.99", "name": None, "raw": "(abc)"},
         ],
     }

@@ -79,6 +79,26 @@ def test_a_cut_value_never_takes_the_next_object_along() -> None:
     assert [item.obis for item in telegram.objects] == ["1-0:1.7.0"]
 
 
+def test_a_lost_line_end_costs_nothing() -> None:
+    for end in ("\n", "\r"):
+        telegram = one(f"1-0:1.7.0(00.193*kW){end}1-0:2.7.0(00.000*kW)\r\n")
+        assert [item.obis for item in telegram.objects] == ["1-0:1.7.0", "1-0:2.7.0"]
+
+
+def test_a_damaged_line_that_begins_like_the_last_one_is_kept() -> None:
+    assert one("!-0:1.7.0(00.1*kW)\r\n1-0:2.7.0(00.000*kW)\r\n").bad_lines == ("!-0:1.7.0(00.1*kW)",)
+
+
+def test_breaks_never_point_past_the_groups() -> None:
+    telegram = one("0-1:24.3.0(00)(m3)!\r\n(00001.001)\r\n")
+    assert parse(Frame(render(telegram), "absent")) == telegram
+
+
+def test_lines_that_never_close_are_read_in_time() -> None:
+    """What was quadratic would take minutes here."""
+    assert len(one("1-0:1.0.0(\r\n" + "x\r\n" * 200_000).objects) == 0
+
+
 def test_headers() -> None:
     for header in ("KAM5", "ADN9 6534", "HLY5/D545-METER", "LG_E660_Net_3N400V", "TST5\\2P1 "):
         assert parse(Frame(f"/{header}\r\n\r\n1-0:1.7.0(1*kW)\r\n!\r\n".encode())).identification == header.rstrip()

@@ -27,6 +27,8 @@ TIMES = {
     "19-01-01 13:00:00": utc(2019, 1, 1, 12),
     "07E8061C050A2B2B00FF8880": utc(2024, 6, 28, 8, 43, 43),
     "07EA080B0208151900007880": utc(2026, 8, 11, 6, 21, 25),  # the other sign of the deviation
+    "07E8061C050A2B2B00800080": utc(2024, 6, 28, 8, 43, 43),  # deviation unspecified: the status says summer
+    "07E8011C050A2B2B00800000": utc(2024, 1, 28, 9, 43, 43),
     "632525252525S": None,
     "700101010000W": None,
     "000101000000W": None,

@@ -165,8 +165,8 @@ BY_OBIS: Mapping[str, tuple[Row, ...]] = MappingProxyType(_by_obis())
 
 _BY_NAME = {row.name: row for row in (*_made(), *reversed(ROWS)) if row.name != "register"}
 
-#: Objects whose presence says that the telegram has a CRC, as bytes of the data line.
-CRC_MARKS: tuple[bytes, ...] = tuple(b"%b(" % row.pattern.encode() for row in ROWS if row.crc)
+#: Objects whose presence says that the telegram has a CRC: their codes, as bytes.
+CRC_MARKS: tuple[bytes, ...] = tuple(row.pattern.encode() for row in ROWS if row.crc)
 
 #: How lines begin that differ in every telegram: nothing is gained by remembering them.
 NEVER_TWICE: tuple[bytes, ...] = tuple(b"%b(" % row.pattern.encode() for row in ROWS if row.kind == "time")

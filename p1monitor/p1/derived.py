@@ -43,7 +43,9 @@ def derive(values: dict[str, Measurement]) -> None:
         if plus is None or name in values:
             continue
         minus, last = get(rates[1]), _LAST.get(name)
-        if last is None or last[0] is not plus or last[1] is not minus or rates[2] in values:
+        if rates[2] in values:
+            last = (plus, minus, _sum(get, rates))  # made of more than two: not remembered
+        elif last is None or last[0] is not plus or last[1] is not minus:
             last = _LAST[name] = (plus, minus, _sum(get, rates))
         if last[2] is not None:
             values[name] = last[2]
@@ -64,8 +66,10 @@ def _sum(get: Lookup, rates: tuple[str, ...]) -> Measurement | None:
     amount, unit, codes = None, "", []
     for rate in rates:
         part = get(rate)
-        if part is None or part.value is None:
+        if part is None:
             break
+        if part.value is None:
+            return None
         amount = part.value if amount is None else amount + part.value  # type: ignore[operator]  # registers are numbers
         unit = part.unit
         codes.append(part.obis)

@@ -15,13 +15,15 @@ The rules (DSMR 5.0.2 P1 §6.2, and what lines do to it):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from p1monitor.p1.catalogue import CRC_MARKS
 from p1monitor.p1.crc import ALGORITHMS
 from p1monitor.p1.frames import REASONS, Frame, Rejected, new
-from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE, LINE, LINE_NESTED
+from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE
 from p1monitor.p1.looks import SAMPLE, look
+from p1monitor.p1.salvage import candidates, headers, was_cut
 
 __all__ = ["FRAME_MAX", "REASONS", "Frame", "Framer", "Rejected"]
 
@@ -32,9 +34,9 @@ FRAME_MAX = 16 * 1024
 KEPT_AT_OVERFLOW = FRAME_MAX // 2
 #: A header cut in two by the overflow: so many last bytes may hold its beginning.
 HEADER_TAIL = 64
-#: Places tried per refusal, so that a flood of slashes costs no more than its length allows.
-CANDIDATES = 8
 
+#: An object that says that its variant has a CRC, however the code is written.
+_SAYS_CRC = re.compile(b"|".join(re.escape(mark).replace(rb"\.", b"[.:]") for mark in CRC_MARKS))
 _PROVEN = frozenset(("valid", "absent"))
 _HEX = b"0123456789ABCDEFabcdef"
 _IDLE = b"\r\n\x00\xff "
@@ -191,16 +193,20 @@ class Framer:
         data = bytes(self._buffer[:end])
         digits = data[bang + 1 : bang + 5].rstrip(b"\r\n\x00 ")
         verdict = self._judge(data, 0, bang, digits, self._weak)
-        if verdict in _PROVEN:
+        proven = verdict in _PROVEN
+        if proven and data.rfind(b"/") == 0:  # as nearly all are
             self._accept(events, data, verdict)
             return
-        for at in _candidates(data):
+        for at in headers(data) if proven else candidates(data):
             again = self._judge(data, at, bang, digits, HEADER_IN_LINE.match(data, at) is None)
             if again in _PROVEN:
                 self._refuse(events, "truncated", at, [])
                 self._accept(events, data[at:], again)
                 return
-        self._refuse(events, verdict, end, [data])
+        if proven:
+            self._accept(events, data, verdict)
+        else:
+            self._refuse(events, verdict, end, [data])
 
     def _judge(self, data: bytes, start: int, bang: int, digits: bytes, proof: bool) -> str:
         """The verdict on data[start:]: "valid", "absent", or why it is refused. `proof`: only a valid CRC will do."""
@@ -210,9 +216,9 @@ class Framer:
             return "empty"
         if self._checksum is None:
             return "absent"
-        if proof or not self._may_be_absent or any(data.find(mark, start) > 0 for mark in CRC_MARKS):
+        if proof or not self._may_be_absent or _SAYS_CRC.search(data, start):
             return "no-crc"
-        return "truncated" if _was_cut(data[start:bang]) else "absent"
+        return "truncated" if was_cut(data[start:bang]) else "absent"
 
     def _accept(self, events: list[Frame | Rejected], data: bytes, crc: str) -> None:
         if crc == "valid":
@@ -265,25 +271,3 @@ class Framer:
             del self._buffer[:length]
             self._base += length
         self._inside, self._scanned = False, 0
-
-
-def _candidates(data: bytes) -> list[int]:
-    """Where the next frame may begin inside a refused one: what looks like a header first, newest first."""
-    headers = [match.start() for match in HEADER_IN_LINE.finditer(data, 1)][::-1][:CANDIDATES]
-    at = len(data)
-    while len(headers) < CANDIDATES and (at := data.rfind(b"/", 1, at)) > 0:
-        if at not in headers:
-            headers.append(at)
-    return headers
-
-
-def _was_cut(data: bytes) -> bool:
-    """Tell whether a frame without CRC was glued together: a line that is no data object, with a `/` in it."""
-    if data.count(b"/") == 1:
-        return False
-    lines = data.replace(b"\r", b"\n").split(b"\n")
-    return any(b"/" in line and not _whole(line) for line in lines[1:])
-
-
-def _whole(line: bytes) -> bool:
-    return bool(LINE.fullmatch(line) or LINE_NESTED.fullmatch(line))

@@ -16,6 +16,8 @@ LINE = re.compile(rb"(" + CODE + rb")((?:\([^()\r\n]*\))+)[ \x00]*")
 #: A text that itself has parentheses, written plainly instead of in hex: one group, kept whole.
 LINE_NESTED = re.compile(rb"(" + CODE + rb")\(([^\r\n]*)\)[ \x00]*")
 
+LINE_ENDS = re.compile(rb"[\r\n]+")
+
 #: What tells a new data object from the continuation of the one before.
 BEGINS_OBJECT = re.compile(CODE + rb"\(")
 

@@ -52,14 +52,15 @@ def media(parts: Iterable[Part]) -> Mapping[Place, str]:
 
 
 def named(part: Part, found: Mapping[Place, str]) -> tuple[str, Measurement]:
-    """The part's name in the words of its medium."""
+    """The part's name in the words of its medium; a register of which neither medium nor unit is known is just that."""
     if part.kind not in _REGISTERS:
         return part.name, part.measurement
     medium = found.get((part.medium, part.channel), UNKNOWN)
     measurement = part.measurement
     if not measurement.unit:
         measurement = measurement._replace(unit=UNIT_BY_MEDIUM.get(medium, ""))
-    return device_value(medium, measurement.unit), measurement
+    known = measurement.unit or medium != UNKNOWN
+    return device_value(medium, measurement.unit) if known else part.name, measurement
 
 
 def _device(place: Place, medium: str, parts: list[Part]) -> Device | None:

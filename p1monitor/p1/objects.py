@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from p1monitor.p1.catalogue import BY_OBIS, Row
+from p1monitor.p1.catalogue import BY_OBIS, TARIFFS, Row
 from p1monitor.p1.codes import BREAKER
 from p1monitor.p1.frames import new
 from p1monitor.p1.records import Failure, Measurement, Value
@@ -24,8 +24,6 @@ AUTO = "auto"
 _FAILURE_MOST_S = 2**31 - 1000
 #: A power factor printed without its decimals (Lithuania: 01000 is 1.000).
 _FACTOR_MOST, _THOUSANDTH = Decimal(10), Decimal("0.001")
-#: Rate registers a meter may have: see catalogue.TARIFFS.
-_TARIFF_MOST = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +50,7 @@ def decode_object(item: DataObject, profile: str = AUTO) -> Decoded:
         measurement = decoder(row, item, profile)
         if measurement is not None:
             return (row.name, measurement) if place is None else (None, Part(row.kind, *place, row.name, measurement))
-    return item.obis, Measurement("".join(f"({group})" for group in item.groups), "", item.obis)
+    return item.obis, Measurement(item.raw, "", item.obis)
 
 
 def _is_count(text: str) -> bool:
@@ -96,10 +94,10 @@ def _state(row: Row, item: DataObject, _: str) -> Measurement | None:
 def _tariff(row: Row, item: DataObject, _: str) -> Measurement | None:
     """0002, 01, 5431 (hex of "T1"), TARIFF 1: the number of the tariff; anything else stays a text."""
     text = item.groups[0].strip()
-    if not (_is_count(text) and int(text) <= _TARIFF_MOST):
+    if not (_is_count(text) and int(text) <= TARIFFS):
         text = octets_text(text) or ""
     digits = text[len(text.rstrip("0123456789")) :]
-    value: Value = Decimal(int(digits)) if digits and int(digits) <= _TARIFF_MOST else text or None
+    value: Value = Decimal(int(digits)) if _is_count(digits) and int(digits) <= TARIFFS else text or None
     return Measurement(value, row.unit, item.obis)
 
 
@@ -148,11 +146,15 @@ def _history(row: Row, item: DataObject, profile: str) -> Measurement | None:
     Belgium: (n)(1-0:1.6.0)(1-0:1.6.0) and n times (end of month)(time of peak)(kW); large users have six columns.
     """
     groups = [group.strip() for group in item.groups if group.strip()]
-    if not groups or not _is_count(groups[0]):
+    if not groups:
+        return Measurement((), row.unit, item.obis)
+    if not _is_count(groups[0]):
         return None
     cells = [group for group in groups[1:] if ":" not in group]
     count = int(groups[0])
-    width = len(cells) // count if count and len(cells) % count == 0 else 0
+    width, over = divmod(len(cells), count) if count else (0, len(cells))
+    if over:
+        return None
     rows = [_cells(cells[at : at + width], profile) for at in range(0, len(cells), width)] if width else []
     return Measurement(tuple(sorted(rows, key=_by_time, reverse=True)), row.unit, item.obis)
 
@@ -192,9 +194,11 @@ def _limits(row: Row, item: DataObject, _: str) -> Measurement | None:
     return Measurement(quantity(item.groups[0], row.printed, row.unit), row.unit, item.obis)
 
 
-def _mbus_type(row: Row, item: DataObject, _: str) -> Measurement:
+def _mbus_type(row: Row, item: DataObject, _: str) -> Measurement | None:
     text = item.groups[0].strip()
-    return Measurement(Decimal(int(text)) if _is_count(text) else None, row.unit, item.obis)
+    if text and not _is_count(text):
+        return None
+    return Measurement(Decimal(int(text)) if text else None, row.unit, item.obis)
 
 
 def _volume(text: str) -> tuple[Decimal, str] | None:
@@ -209,9 +213,11 @@ def _volume(text: str) -> tuple[Decimal, str] | None:
     return (value, printed or "")
 
 
-def _register(obis: str, at: datetime | None, text: str) -> Measurement:
+def _register(obis: str, at: datetime | None, text: str) -> Measurement | None:
     """Never read: no value, or zero with neither unit nor time. A zero without a sane time is one that was never read too."""
     found = _volume(text)
+    if text and found is None:
+        return None
     if found is None or (not found[0] and (at is None or not found[1])):
         return Measurement(None, found[1] if found else "", obis, at=at)
     return Measurement(found[0], found[1], obis, at=at)

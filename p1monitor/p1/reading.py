@@ -59,13 +59,12 @@ def describe(telegram: Telegram, profile: str = AUTO) -> Iterator[ObjectView]:
     decoded = [(item, *decode_object(item, profile)) for item in telegram.objects]
     media = mbus.media([part for *_, part in decoded if isinstance(part, Part)])
     for item, name, measurement in decoded:
-        raw = "".join(f"({group})" for group in item.groups)
         if isinstance(measurement, Part):
             own, value = mbus.named(measurement, media)
-            yield ObjectView(item.obis, own, measurement.channel or None, value, raw)
+            yield ObjectView(item.obis, own, measurement.channel or None, value, item.raw)
         else:
             known = name != item.obis
-            yield ObjectView(item.obis, name if known else None, None, measurement if known else None, raw)
+            yield ObjectView(item.obis, name if known else None, None, measurement if known else None, item.raw)
 
 
 def _remember(item: DataObject) -> Decoded:

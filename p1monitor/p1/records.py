@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import NamedTuple
 
 from p1monitor.p1.telegram import Telegram
@@ -59,9 +58,6 @@ class Event:
     words: str
     phase: str | None = None
     channel: int | None = None
-
-
-EMPTY: Mapping[str, Measurement] = MappingProxyType({})
 
 
 class Reading(NamedTuple):

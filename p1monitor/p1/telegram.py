@@ -16,10 +16,13 @@ from typing import Any, NamedTuple
 from p1monitor.p1.catalogue import NEVER_TWICE
 from p1monitor.p1.crc import crc16_arc
 from p1monitor.p1.frames import Frame, new
-from p1monitor.p1.grammar import BEGINS_OBJECT, JUST_CODE, LINE, LINE_NESTED, NORMAL
+from p1monitor.p1.grammar import BEGINS_OBJECT, JUST_CODE, LINE, LINE_ENDS, LINE_NESTED, NORMAL
 
 #: Lines remembered with what they decode to: most lines of a telegram repeat, or were there some minutes ago. About 1.5 MB.
 LINES_KEPT = 2048
+
+#: The longest line worth remembering: a text of 1 024 characters in hex. What noise puts together is longer.
+LINE_KEPT_MOST = 2100
 
 #: Codes remembered in their normal form: more than any meter has.
 CODES_KEPT = 512
@@ -44,6 +47,11 @@ class DataObject:
     obis: str = field(default="", compare=False)  #: the code in its normal form, `A-B:C.D.E`, or with `*F` where F is not 255
     #: What reading.decode() made of this object: equal lines share one DataObject, so each is decoded once. Not part of the value.
     decoded: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def raw(self) -> str:
+        """The value groups in their parentheses."""
+        return "".join(f"({group})" for group in self.groups)
 
 
 class Telegram(NamedTuple):
@@ -70,7 +78,7 @@ def parse(frame: Frame) -> Telegram:
     except _NoObject:
         plain = False
     if not plain:
-        objects, bad = _fold(line for line in lines[1:] if line and line[0] != 0x21)
+        objects, bad = _fold(_body(frame.data))
     return new(Telegram, (_identification(header), objects, frame.crc, bad))
 
 
@@ -145,7 +153,7 @@ class _Lines(dict[bytes, DataObject]):
         found = _object(line)
         if found is None:
             raise _NoObject
-        if not line.startswith(NEVER_TWICE):
+        if len(line) <= LINE_KEPT_MOST and not line.startswith(NEVER_TWICE):
             if len(self) >= LINES_KEPT:  # all go: what is still in use is back within a telegram
                 self.clear()
             self[line] = found
@@ -155,15 +163,24 @@ class _Lines(dict[bytes, DataObject]):
 _remembered = _Lines().__getitem__
 
 
+def _body(data: bytes) -> list[bytes]:
+    """The lines between header and `!` line, whatever ends them: a lost CR or LF costs no object."""
+    lines = [line for line in LINE_ENDS.split(data)[1:] if line]
+    return lines[:-1] if lines and lines[-1][:1] == b"!" else lines
+
+
 def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...]]:
     """Put continuation lines back to the line they continue. Only telegrams with a line that is no object come here."""
     logical: list[list[bytes]] = []
+    unclosed = 0  # parentheses of the line at hand
     for line in body:
         text = line.strip(b" \x00\n")
-        if logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or _open(logical[-1])):
+        if logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or unclosed > 0):
             logical[-1].append(text)
         elif text:
             logical.append([text])
+            unclosed = 0
+        unclosed += text.count(b"(") - text.count(b")")
     objects: list[DataObject] = []
     bad: list[str] = []
     for parts in logical:
@@ -178,12 +195,6 @@ def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...
     return tuple(objects), tuple(bad)
 
 
-def _open(parts: list[bytes]) -> bool:
-    """Tell whether a parenthesis is still open, or the code still waits for its first one."""
-    text = b"".join(parts)
-    return text.count(b"(") > text.count(b")")
-
-
 @lru_cache(maxsize=LINES_KEPT // 4)
 def _joined(parts: tuple[bytes, ...]) -> DataObject | None:
     try:
@@ -194,7 +205,7 @@ def _joined(parts: tuple[bytes, ...]) -> DataObject | None:
         return whole
     seen, breaks = parts[0].count(b"("), []
     for part in parts[1:]:
-        if part[:1] == b"(":
+        if part[:1] == b"(" and seen < len(whole.groups):
             breaks.append(seen)
         seen += part.count(b"(")
     return DataObject(whole.code, whole.groups, tuple(breaks), whole.obis)

@@ -19,10 +19,11 @@ def octets_text(raw: str) -> str | None:
         return None
     if not _HEX.fullmatch(raw):
         return raw
-    octets = bytes.fromhex(raw).strip(_FILLER)
+    octets = bytes.fromhex(raw).strip(_FILLER + b" ")
     if not octets:
         return None
-    return _readable(octets) or raw
+    text = _readable(octets) or raw
+    return None if not text.strip("-") else text  # a field of dashes is how an identifier says that there is none
 
 
 def _readable(octets: bytes) -> str | None:

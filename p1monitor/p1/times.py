@@ -18,6 +18,8 @@ OFFSETS: Mapping[str, Mapping[str, str]] = MappingProxyType({"fi": _EASTERN, "lt
 _DASHED = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 #: DLMS date-time, 12 octets in hex (IEC 62056-62 §4.6.1): year, month, day, weekday, time, hundredths, deviation, status.
 _OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2}){12}")
+#: … whose deviation may be unspecified (8000 hex); then bit 7 of the status tells summer from winter.
+_UNSPECIFIED, _DAYLIGHT_SAVING = 0x8000, 0x80
 #: Years a meter's clock shows when it was never set: 2000 (octet 00) and 1970 (written 70).
 _FIRST_YEAR, _LAST_YEAR = 2001, 2069
 
@@ -77,6 +79,8 @@ def _octets(text: str) -> datetime | None:
     raw = bytes.fromhex(text)
     # The makers differ in the sign of the deviation; every country with a P1 port lies east of Greenwich.
     deviation = abs(int.from_bytes(raw[9:11], "big", signed=True))
+    if deviation == _UNSPECIFIED:
+        deviation = 120 if raw[11] & _DAYLIGHT_SAVING else 60
     try:
         naive = datetime(int.from_bytes(raw[:2], "big"), raw[2], raw[3], raw[5], raw[6], raw[7])  # noqa: DTZ001 - as above
     except ValueError:

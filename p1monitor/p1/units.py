@@ -40,7 +40,7 @@ _ANY_CASE = MappingProxyType(
 
 _NUMBER = re.compile(r"\s*([-+]?[0-9]{1,15})(?:\.([0-9]{0,12}))?\s*(?:\*\s*)?([A-Za-z%][A-Za-z0-9³]*)?\s*")
 #: All digits of a number, together: decimal's own precision is 28.
-_DIGITS_MOST = 27
+_DIGITS_MOST = 21
 _ONE = Decimal(1)
 
 
