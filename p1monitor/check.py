@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from p1monitor.listen import split
 from p1monitor.p1.crc import accelerated
 from p1monitor.settings import MeterSettings, Settings
+from p1monitor.sources.ports import holders
 
 #: How long a broker or server may take to answer.
 CONNECT_S = 3.0
@@ -38,7 +39,8 @@ def look(settings: Settings) -> Iterator[Answer]:
     if settings.relay:
         yield _free("relay", settings.relay.listen)
     if settings.mqtt:
-        yield _reach("mqtt", settings.mqtt.host, settings.mqtt.port)
+        answer = _reach("mqtt", settings.mqtt.host, settings.mqtt.port)
+        yield answer._replace(words=answer.words + " (the password was not tried)") if answer.good else answer
     if settings.influxdb:
         url = urlsplit(settings.influxdb.url)
         yield _reach("influxdb", url.hostname or "", url.port or {"https": 443}.get(url.scheme, 80))
@@ -54,6 +56,9 @@ def _serial(what: str, meter: MeterSettings) -> Answer:
         return Answer(False, what, f"{device} is not there: is the cable plugged in? `p1monitor detect` lists what is")
     if not os.access(device, os.R_OK | os.W_OK):
         return Answer(False, what, f"{device} may not be opened by this user: add it to the group dialout")
+    others, _ = holders(str(device))
+    if others:
+        return Answer(False, what, f"{device} is held by {', '.join(map(str, others))} (p1monitor itself, if it runs)")
     return Answer(True, what, f"{device} is there")
 
 
@@ -96,9 +101,9 @@ def _free(what: str, listen: str) -> Answer:
 
 
 def _writable(what: str, path: Path) -> Answer:
-    folder = path.parent
+    folder = path.parent if path.parent.is_dir() else path.parent.parent
     if not folder.is_dir():
-        return Answer(False, what, f"the folder {folder} is not there")
+        return Answer(False, what, f"the folder {path.parent} is not there")
     if not os.access(path if path.exists() else folder, os.W_OK):
         return Answer(False, what, f"{path} may not be written by this user")
     return Answer(True, what, f"{path} " + ("is there" if path.exists() else "will be made at first start"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import click
 
 from p1monitor import __version__
 from p1monitor.config import ConfigError, load
-from p1monitor.rules import PROFILES
+from p1monitor.rules import CHECKS, PROFILES
 from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
 
 CONFIG = Path("/etc/p1monitor/config.toml")
@@ -59,6 +60,8 @@ def demo(model: str, days: int, listen: str) -> None:
         _fail(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
     if not is_loopback(_address(listen)[0]):
         _fail(f"{listen} is not a loopback address, and the demo has no password")
+    with _explained():
+        socket.create_server(_address(listen)).close()  # before a month is simulated for nothing
     with tempfile.TemporaryDirectory(prefix="p1monitor-demo-") as folder, _explained():
         path = Path(folder) / "history.sqlite"
         click.echo(f"{MODELS[model].title}: simulating the last {days} days …")
@@ -147,17 +150,17 @@ def simulate(model: str, seed: int, pty: bool, tcp: str | None, path: Path | Non
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Send to its sinks; its history stays as it is.")
 @click.option("--speed", default="1", show_default=True, help='Times real pace, or "max".')
 @click.option("--loop", is_flag=True, help="Begin again at the end.")
-def replay(file: Path, config: Path | None, speed: str, loop: bool) -> None:
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the page, without --config.")
+def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str) -> None:
     """Run the daemon on a file of telegrams, with a temporary history."""
-    try:
-        pace = None if speed == "max" else float(speed)
-    except ValueError:
-        _fail(f'--speed {speed}: a number, or "max"')
-    settings = _load(config) if config else Settings(meters=(MeterSettings(),), history=None, web=WebSettings())
+    pace = _pace(speed)
+    _address(listen)
+    settings = _load(config) if config else Settings(meters=(MeterSettings(),), history=None, web=WebSettings(listen=listen))
     source = SourceSettings(type="replay", path=file.absolute(), speed=pace, loop=loop)
     with tempfile.TemporaryDirectory(prefix="p1monitor-replay-") as folder:
         first = replace(settings.meters[0], source=source)
-        _run(replace(settings, meters=(first,), history=HistorySettings(path=Path(folder) / "history.sqlite")))
+        if not _run(replace(settings, meters=(first,), history=HistorySettings(path=Path(folder) / "history.sqlite"))):
+            _fail(f"{file}: no good telegram", FAILED)
 
 
 @main.command()
@@ -201,12 +204,27 @@ def _load(config: Path) -> Settings:
         _fail(str(error))
 
 
-def _run(settings: Settings) -> None:
+def _pace(speed: str) -> float | None:
+    """Times real pace, within the limits of the configuration; None for as fast as it goes."""
+    try:
+        pace = None if speed == "max" else float(speed)
+    except ValueError:
+        _fail(f'--speed {speed}: a number, or "max"')
+    wrong = None if pace is None else CHECKS[SourceSettings, "speed"](pace)
+    if wrong:
+        _fail(f"--speed {speed}: {wrong}")
+    return pace
+
+
+def _run(settings: Settings) -> int:
+    """Run the daemon; how many telegrams it read."""
     from p1monitor.daemon import Daemon  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format=_log_format(), stream=sys.stderr)
     with _explained():
-        Daemon(settings).run()
+        daemon = Daemon(settings)
+        daemon.run()
+        return sum(int(told["telegrams"]) for told in daemon.status.snapshot()["meters"].values())
 
 
 def _log_format() -> str:
@@ -265,7 +283,8 @@ def _explained() -> Iterator[None]:
     except (StoreError, SourceError, WebError) as error:
         _fail(str(error), FAILED)
     except OSError as error:
-        _fail(f"{error.filename or ''} {error.strerror or error}".strip(), FAILED)
+        reason = (error.strerror or str(error)).partition(" (while")[0]
+        _fail(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
 
 
 def _fail(sentence: str, status: int = WRONG) -> NoReturn:

@@ -150,6 +150,7 @@ def load(path: Path) -> Settings:
         _check_web(_Table(file, "[web]"), settings.web)
     if settings.mqtt:
         _check_mqtt(_Table(file, "[mqtt]"), settings.mqtt)
+    _check_listeners(file, settings)
     return settings
 
 
@@ -209,6 +210,11 @@ def _source(table: _Table, raw: object) -> SourceSettings:
         if key not in ("type", *kind.must, *kind.may):
             table.wrong(key, f'has no meaning for a source of type "{source.type}"')
     return source
+
+
+def _check_listeners(file: Path, settings: Settings) -> None:
+    if settings.web and settings.relay and settings.web.listen == settings.relay.listen:
+        _Table(file, "[relay]").wrong("listen", f"{settings.relay.listen} is the address of the page already, see [web]")
 
 
 def _check_web(table: _Table, web: WebSettings) -> None:

@@ -51,6 +51,8 @@ class Daemon:
             stale_after=self.status.stale_after,
         )
         self._memories = {name: self._memory(name) for name in names}
+        if self._store:
+            self._store.opened_for(names)
         self._runners = self._build_sinks()
         self._fanout = Fanout([self.live], self._runners)
         self.readers: list[Reader] = []

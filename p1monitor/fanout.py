@@ -51,6 +51,7 @@ class SinkRunner:
         self._queue: deque[Reading] = deque()
         self._wake = Condition()
         self._stop = Event()
+        self._at_hand = 0  # readings that are being delivered
         self._open = False
         self._trouble: str | None = None
         self._delays = self._backoff()
@@ -69,6 +70,7 @@ class SinkRunner:
                 self._queue.popleft()
                 self._status.count("dropped", sink=self._sink.name)
             self._queue.append(reading)
+            self._status.set("queued", len(self._queue) + self._at_hand, sink=self._sink.name)
             self._wake.notify()
 
     def stop(self, timeout: float = STOP_S) -> bool:
@@ -125,6 +127,7 @@ class SinkRunner:
             return False
         if batch:
             self._status.count("accepted", len(batch), sink=self._sink.name)
+        self._hold(0)
         self._well()
         return True
 
@@ -137,9 +140,12 @@ class SinkRunner:
             if self._queue and policy.gather_s:
                 self._wake.wait_for(lambda: len(self._queue) >= policy.batch or self._stop.is_set(), policy.gather_s)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), policy.batch))]
-            queued = len(self._queue)
-        self._status.set("queued", queued, sink=self._sink.name)
+            self._hold(len(batch))
         return batch
+
+    def _hold(self, at_hand: int) -> None:
+        self._at_hand = at_hand
+        self._status.set("queued", len(self._queue) + at_hand, sink=self._sink.name)
 
     def _last(self) -> None:
         """At the end: one try for what is still queued."""
@@ -149,6 +155,7 @@ class SinkRunner:
                 return
 
     def _give_up(self, batch: Sequence[Reading]) -> None:
+        self._hold(0)
         if batch:
             self._status.count("dropped", len(batch), sink=self._sink.name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 
 from p1monitor.clock import Clock
@@ -59,8 +60,9 @@ class News:
 
     def trouble(self, sentence: str) -> None:
         """Tell a sentence, once until things are good again."""
-        if sentence not in self._told and len(self._told) < TOLD_MOST:
-            self._told.add(sentence)
+        gist = re.sub(r"\d+ (?:s|in a row)\b", "", sentence)  # with another number of seconds it is no news
+        if gist not in self._told and len(self._told) < TOLD_MOST:
+            self._told.add(gist)
             log.warning("%s: %s", self._meter, sentence)
 
     def fault(self, fault: Exception) -> None:

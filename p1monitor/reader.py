@@ -6,7 +6,7 @@ It waits for no input or output but its source's, and never dies of what a line,
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from statistics import median
 from threading import Event, Thread
@@ -14,7 +14,7 @@ from threading import Event, Thread
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.news import News
 from p1monitor.observer import Memory, observe
-from p1monitor.p1.framer import Frame, Framer, Rejected
+from p1monitor.p1.framer import REASONS, Frame, Framer, Rejected
 from p1monitor.p1.looks import SAMPLE
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
@@ -31,7 +31,9 @@ RETRY_FIRST_S, RETRY_MOST_S = 1.0, 60.0  #: pause before the source is opened ag
 INTERVALS = 9  #: between telegrams, of which the median is the period: lost and late ones do not count
 INTERVALS_LEAST = 3  #: before a period is believed
 TURN_S = 1.0  #: a pause is taken in steps, so that the watchdog sees the thread turn
+REFUSED_MANY = 5  #: in a row, and the status says why
 TICK_S = 10.0  #: between looks at the port's error counters
+HINTS = {"crc": '; behind a gateway that rewrites lines, crc = "off" of this [[meter]] helps'}
 FOREIGN = frozenset(("parity", "dlms", "encrypted"))  #: reasons that do not pass by themselves: somebody has to act
 
 
@@ -62,6 +64,7 @@ class Reader:
         self._ticked = 0.0
         self._fed = self._began = 0  # bytes: in all, and before the source was opened this time
         self._news = News(meter.name, clock)
+        self._refusals: Counter[str] = Counter()  # since the last valid telegram
         self._thread = Thread(target=self._run, name=f"reader {meter.name}", daemon=True)
 
     def start(self) -> None:
@@ -124,6 +127,7 @@ class Reader:
         self._began = self._fed
         self._heard = self._ticked = self._clock.monotonic()
         self._last = None
+        self._refusals.clear()
         self._tick()
         self._status.set("connected", True, meter=self.meter)
         if self._news.opened(self._source.name):
@@ -176,6 +180,7 @@ class Reader:
         if self._last is not None:
             self._intervals.append(now - self._last)
         self._last = self._heard = now
+        self._refusals.clear()
         period = self.period
         if period is not None:
             self._status.set("period_s", round(period, 1), meter=self.meter)
@@ -184,6 +189,9 @@ class Reader:
         if event.reason == "noise" and event.offset == self._began:
             return  # the port was opened in the middle of a telegram: nobody's fault
         self._status.count(f"refused:{event.reason}", meter=self.meter)
+        self._refusals[event.reason] += 1
+        if sum(self._refusals.values()) == REFUSED_MANY:
+            self._status.set("last_trouble", f"{self._source.name}: {_why(self._refusals)}", meter=self.meter)
         if event.reason in FOREIGN and not self._news.good:
             self._trouble(f"{self._source.name}: {event.words}")
         else:
@@ -208,7 +216,8 @@ class Reader:
         noise = self._framer.noise
         if noise is not None:
             self._status.count(f"refused:{noise.reason}", meter=self.meter)
-        return words if noise is None else f"{words}, only {noise.words}"
+            return f"{words}, only {noise.words}"
+        return f"{words}, only refused ones: {_why(self._refusals)}" if self._refusals else words
 
     def _trouble(self, sentence: str) -> None:
         self._status.set("last_trouble", sentence, meter=self.meter)
@@ -220,6 +229,12 @@ class Reader:
             self._turned = self._clock.monotonic()
             if self._clock.wait(self._stop, min(left, TURN_S)):
                 return
+
+
+def _why(refusals: Counter[str]) -> str:
+    """The commonest reason, and what can be done where something can."""
+    ((reason, count),) = refusals.most_common(1)
+    return f"{REASONS[reason]} ({count} in a row){HINTS.get(reason, '')}"
 
 
 def _backoff() -> Iterator[float]:

@@ -28,12 +28,12 @@ def to_pty(model: str, seed: int, say: Callable[[str], None], clock: Clock = SYS
     tty.setraw(device)
     os.set_blocking(meter, False)
     say(os.ttyname(device))
+    os.close(device)  # else it would be held by us, and a reader wants it alone
     try:
         for chunk in SimulatedSource(model, seed, clock).chunks():
-            with contextlib.suppress(BlockingIOError):  # nobody reads: a meter goes on all the same
+            with contextlib.suppress(OSError):  # nobody has it open, or nobody reads: a meter goes on all the same
                 os.write(meter, chunk)
     finally:
-        os.close(device)
         os.close(meter)
 
 

@@ -174,8 +174,6 @@ listen = "127.0.0.1:{port}"
         assert live["meter"] == "barn"
     assert process.returncode == 0
     assert not (tmp_path / "kept.sqlite").exists()
-    result = call("replay", str(path), "--speed", "fast")
-    assert result.exit_code == 2
 
 
 def test_simulate_on_a_pseudo_terminal_and_on_tcp() -> None:
@@ -198,6 +196,46 @@ def _first(read: Any) -> str:
         for event in framer.feed(read()):
             if isinstance(event, Frame):
                 return parse(event).identification
+
+
+def test_what_simulate_sends_on_a_pseudo_terminal_run_can_read(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "config.toml"
+    with running("simulate", "--pty") as meter:
+        assert meter.stdout
+        config.write_text(
+            f"""[[meter]]
+[meter.source]
+type = "serial"
+device = "{meter.stdout.readline().strip()}"
+[history]
+path = "{tmp_path}/history.sqlite"
+[web]
+listen = "127.0.0.1:{port}"
+"""
+        )
+        assert "ok   meter home" in call("check", "-c", str(config)).stdout
+        with running("run", "-c", str(config)):
+            get(f"http://127.0.0.1:{port}/api/v1/status")
+            end = time.monotonic() + DEADLINE_S
+            while "power_w" not in get(f"http://127.0.0.1:{port}/api/v1/live")["values"]:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            assert "NOT  meter home" in call("check", "-c", str(config)).stdout  # it is held now
+
+
+def test_replay_within_limits(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(GOOD)
+    for speed in ("fast", "0", "-3", "nan"):
+        result = call("replay", str(path), "--speed", speed)
+        assert result.exit_code == 2, speed
+        assert f"--speed {speed}" in result.stderr
+    path.write_bytes(b"no telegram at all")
+    with running("replay", str(path), "--speed", "max", "--listen", f"127.0.0.1:{free_port()}") as process:
+        assert process.wait(DEADLINE_S) == 1
+        assert process.stdout
+        assert "no good telegram" in process.stdout.read()
 
 
 def test_simulate_wants_one_place() -> None:

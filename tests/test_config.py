@@ -262,6 +262,11 @@ def test_password_without_user_and_certificate_without_tls_are_refused(tmp_path:
     assert complaint(tmp_path, text + 'topic = "house"\ndiscovery = "house"').startswith("[mqtt] discovery: is the same as topic")
 
 
+def test_two_listeners_want_two_addresses(tmp_path: Path) -> None:
+    text = METER + '[relay]\nlisten = "127.0.0.1:8080"\n'
+    assert complaint(tmp_path, text) == "[relay] listen: 127.0.0.1:8080 is the address of the page already, see [web]"
+
+
 def test_every_rule_is_about_a_field_that_exists_and_every_default_obeys_it() -> None:
     for (kind, key), check in rules.CHECKS.items():
         field = {field.name: field for field in dataclasses.fields(kind)}[key]

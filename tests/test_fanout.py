@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from p1monitor.fanout import Fanout, SinkRunner
+from p1monitor.fanout import RETRY_AFTER_MOST_S, Fanout, SinkRunner
 from p1monitor.p1.framer import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading
 from p1monitor.p1.telegram import parse
 from p1monitor.sinks import Policy, SinkError
 from p1monitor.status import Status
+from tests.clocks import Hands
 
 QUICK: dict[str, Any] = {"retry_first_s": 0.01, "retry_most_s": 0.02}
 DEADLINE_S = 5.0
@@ -97,6 +98,31 @@ def test_a_full_queue_loses_its_oldest_and_counts_them() -> None:
     runner.stop()
     assert sink.taken == list(range(15, 25))
     assert told(status)["dropped"] == 15
+
+
+def test_what_waits_is_told() -> None:
+    sink, status = Fake(), Status("1")
+    sink.hang.clear()
+    runner = SinkRunner(sink, Policy(live=False, queue=10, batch=2), status)
+    runner.start()
+    for seq in range(5):
+        runner.offer(reading(seq))
+    until(lambda: told(status)["queued"] == 5)  # those that are being delivered among them
+    sink.hang.set()
+    until(lambda: told(status)["queued"] == 0)
+    runner.stop()
+
+
+def test_a_server_that_asks_for_patience_gets_it() -> None:
+    sink, status, clock = Fake(), Status("1"), Hands()
+    errors = iter([None, SinkError("later", retry_after=120.0), SinkError("later", retry_after=1e9)])
+    sink.trouble = lambda: next(errors, None)
+    runner = SinkRunner(sink, Policy(live=False, queue=9), status, clock)
+    runner.offer(reading(1))
+    runner.start()
+    until(lambda: sink.taken == [1])
+    runner.stop()
+    assert clock.now == 1000.0 + 120.0 + RETRY_AFTER_MOST_S
 
 
 def test_a_hanging_sink_delays_nobody() -> None:

@@ -51,6 +51,18 @@ def test_bytes_without_a_valid_telegram_are_silence() -> None:
     assert setup.readings == []
 
 
+def test_the_reason_is_told_when_every_telegram_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    life: list[Step] = []
+    for _ in range(200):
+        life += [BROKEN, 1.0]
+    script = Script(clock, life, life)
+    setup = Setup(script, clock)
+    setup.play(script)
+    assert 'crc = "off"' in caplog.text
+    assert caplog.text.count("only refused ones: the checksum is wrong") == 1  # the second time with another number
+
+
 def test_nothing_at_all_is_told_with_what_to_look_at(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
     script = Script(clock, [100.0])

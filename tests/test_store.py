@@ -138,6 +138,26 @@ def test_a_transaction_that_fails_keeps_nothing_and_forgets_no_fact(path: Path, 
     assert notes(path) == [("key", "value")]
 
 
+def test_numbers_are_never_given_twice_though_nothing_was_saved_since_the_start(path: Path) -> None:
+    """Stopped well, started, killed before the first save; a meter that was silent all the time loses no number."""
+    store = Store(path)
+    with store.transaction():
+        store.record(METER, 40, closed=True)
+        store.record("silent", 7, closed=True)
+    store.opened_for([METER, "silent"])
+    killed = sqlite3.connect(path)
+    assert dict(killed.execute("SELECT key, value FROM note WHERE key LIKE 'seq:%'")) == {
+        f"seq:{METER}": "40 open",
+        "seq:silent": "7 open",
+    }
+    killed.close()
+    store.record(METER, 41, closed=True)
+    store.close()
+    store = Store(path)
+    assert (store.last_seq(METER), store.last_seq("silent")) == (41, 7)
+    store.close()
+
+
 def test_numbers_are_never_given_twice_even_after_a_kill(store: Store) -> None:
     assert store.memory(METER) is None
     store.remember(METER, {"seq": 41, "roles": []})

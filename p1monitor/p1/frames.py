@@ -19,7 +19,7 @@ REASONS = {
     "noise": "bytes that are no telegram",
     "parity": "7-bit characters with parity, read as 8 bits: set the port to 7E1",
     "dlms": "binary DLMS/HDLC, not P1 text",
-    "encrypted": "an encrypted telegram: a key is needed",
+    "encrypted": "an encrypted telegram, which this version cannot read",
 }
 
 

@@ -26,7 +26,7 @@ class StoreError(Exception):
 def claimed(path: Path) -> int:
     """Be the one writer: a lock beside the file, as a descriptor that is held as long as the store is open."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)  # one level only: a disk that is not mounted is no reason for a new history
         claim = os.open(path.with_name(path.name + "-writer"), os.O_RDWR | os.O_CREAT, 0o640)
     except OSError as error:
         raise StoreError(sentence(path, error)) from error
@@ -89,9 +89,19 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("COMMIT")
 
 
+def _full(path: Path) -> bool:
+    """Whether the file's disk has no room: SQLite calls some of what follows from that an input or output error."""
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
+
+
 def sentence(path: Path, error: Exception) -> str:
     """What is wrong with the file, in words of people."""
     told = str(error)
+    if _full(path):
+        return f"{path}: there is no room left on the disk or card ({told})"
     words = next((words for sign, words in _TROUBLES.items() if sign in told), "the history cannot be used")
     return f"{path}: {words} ({told})"
 

@@ -49,6 +49,7 @@ class Store:
         self._pending: set[str] = set()
         self._newest: dict[Place, int] = {}  # end of the last row
         self._running: dict[Place, tuple[int, int | str]] = {}  # segment and key of the row that grows
+        self._unread: dict[str, str] = {}  # meters without a reading so far, and what was noted of them before
         self._claim = claimed(path)
         try:
             self._db = opened(path)
@@ -59,6 +60,8 @@ class Store:
 
     def close(self) -> None:
         """Write what waits and close."""
+        for meter, text in self._unread.items():
+            self.note(f"seq:{meter}", text)
         try:
             with self.transaction():
                 pass
@@ -113,7 +116,17 @@ class Store:
 
     def record(self, meter: str, seq: int, *, closed: bool) -> None:
         """Keep the number of the last reading that is in the profiles; `closed`: no later one was given."""
+        self._unread.pop(meter, None)
         self.note(f"seq:{meter}", f"{seq} {'closed' if closed else 'open'}")
+
+    def opened_for(self, meters: Iterable[str]) -> None:
+        """From now on readings of these meters are numbered: a kill before the first save must not give a number twice."""
+        found = {meter: self.noted(f"seq:{meter}") or "0 closed" for meter in meters}
+        for meter in found:
+            self.record(meter, self.recorded(meter), closed=False)
+        with self.transaction():
+            pass
+        self._unread = found
 
     # The recorder's thread.
 

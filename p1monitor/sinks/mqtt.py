@@ -46,6 +46,7 @@ UNSENT_MOST, UNSENT_WAIT_S = 100, 1.0
 BIRTH_DELAY_S = (1.0, 10.0)
 _uniform = SystemRandom().uniform
 
+_SILENT = "accepts the connection but does not answer"
 _HANGS_UP, _CHECK_PORT = "closes the connection without an answer", ": check [mqtt] port and tls"
 _CREDENTIALS = "refuses the user name or the password: check [mqtt] username and password_file"
 #: What the broker's own refusal means to the one who reads the log.
@@ -240,11 +241,11 @@ class MqttSink:
         self._answered.set()
 
     def _on_disconnect(
-        self, _client: Client, _data: object, _flags: DisconnectFlags, _reason: ReasonCode, _props: Properties | None
+        self, _client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _props: Properties | None
     ) -> None:
         self._connected.clear()
         if not self._answered.is_set():
-            self._trouble = f"{self._broker} {_HANGS_UP}{_CHECK_PORT}"
+            self._trouble = f"{self._broker} {_SILENT if 'alive' in str(reason).lower() else _HANGS_UP}{_CHECK_PORT}"
             self._answered.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from p1monitor.clock import Clock
 from p1monitor.live import Live
+from p1monitor.p1.catalogue import row_of
 from p1monitor.webapp import days, payload
 
 #: Names of one series answer: a chart shows a dozen lines at most.
@@ -93,6 +94,9 @@ class Answers:
         names = [name for name in arguments.get("names", "power_w").split(",") if name]
         if not 0 < len(names) <= MOST_NAMES or any(len(name) > 64 for name in names):
             raise Refused(400, "names", f"names: 1 to {MOST_NAMES} names, like power_w,voltage_l1_v")
+        unknown = [name for name in names if row_of(name) is None]
+        if unknown:
+            raise Refused(400, "names", f"there is no value called {unknown[0]}")
         start, end = self._span(arguments)
         return queries.series(meter, names, start, end, _whole(arguments, "points", POINTS, MOST_POINTS))
 

@@ -83,6 +83,7 @@ def _port(server: MultiSocketServer | BaseWSGIServer) -> int:
 
 def serve(app: Flask, listen: str) -> Server:
     """Serve an app made by `create_app`. Raises WebError if the address cannot be had."""
-    # Each full queue of waitress is a line in the log otherwise; its real troubles are errors.
+    # A line per closed browser tab otherwise, and one per full queue; its real troubles are errors.
+    logging.getLogger("waitress").setLevel(logging.WARNING)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     return Server(app, listen)
