@@ -112,6 +112,17 @@ def test_diagnostics_are_diagnostic_and_power_is_not() -> None:
     assert "ent_cat" not in components["energy_import_t1_kwh"]
 
 
+def test_what_few_want_is_announced_but_not_switched_on() -> None:
+    extra = (("0-0:96.11.0", "0002"), ("0-0:128.7.41", "00004"), ("0-0:97.97.0", "00000000"), ("0-0:96.1.7", "4142"))
+    components = announced(reading(extra=extra))[MAIN]["cmps"]
+    for name in ("event_standard", "voltage_level_1_any_count", "device_id_8"):
+        assert components[name]["ent_cat"] == "diagnostic"
+        assert components[name]["en"] is False
+    switched_on = {name for name, component in components.items() if component.get("en", True)}
+    plain = set(announced(reading())[MAIN]["cmps"]) | {"error_register"}
+    assert switched_on == plain
+
+
 def test_serial_numbers_and_clocks_are_no_entities_and_unknown_objects_neither() -> None:
     components = announced(reading(extra=(("1-0:0.2.99", "abc"),)))[MAIN]["cmps"]
     assert not {"equipment_id", "clock", "power_failure_log", "1-0:0.2.99", "message_text"} & set(components)

@@ -22,7 +22,7 @@ from tests.browser import (
     house,
     visit,
 )
-from tests.webhouse import METER, House, Moment, reading_of
+from tests.webhouse import METER, NOON, House, Moment, reading_of
 
 __all__ = ["clock", "house", "visit"]  # fixtures
 
@@ -107,6 +107,24 @@ def test_without_a_history_there_is_no_curve(clock: Moment, visit: Open) -> None
     expect(one.page.locator("#trouble")).to_be_hidden()
     one.complaints[:] = [text for text in one.complaints if "404" not in text]  # /api/v1/today, as it must be
     house.close()
+
+
+def test_events_are_listed_newest_first_and_only_if_there_are_any(house: House, visit: Open) -> None:
+    assert house.history is not None
+    house.history.happened = [
+        {"at": NOON.isoformat(), "received": None, "kind": "fraud", "code": 40, "words": "terminal cover removed"},
+        {"at": None, "received": NOON.timestamp() - 3600, "kind": "standard", "code": 2, "words": "power up"},
+    ]
+    house.come(reading_of())
+    one = visit()
+    card = one.page.locator("#events")
+    expect(card.locator("dd")).to_have_text(["terminal cover removed", "power up"])
+    expect(card.locator("dt").first).to_contain_text("14:35")
+    house.history.happened = []
+    one.page.reload()
+    one.state("live")
+    expect(one.page.locator("#link")).to_be_visible()
+    expect(card).to_be_hidden()
 
 
 #: What the browser does to a page whose tab goes to the back, or comes to the front.

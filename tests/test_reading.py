@@ -167,7 +167,8 @@ def test_numbers_that_cannot_be_cost_only_their_line() -> None:
 def test_what_cannot_be_read_of_a_device_is_shown_raw() -> None:
     lines = ("0-1:24.2.1(240101120000W)(abc*m3)", "0-2:24.1.0(abc)", "0-0:98.1.0(2)(1-0:1.6.0)(1)(2)(3)")
     telegram = parse(Frame("\r\n".join(("/T", "", *lines, "!", "")).encode()))
-    assert [(view.name, view.measurement) for view in describe(telegram)] == [(None, None)] * 3
+    assert [view.name for view in describe(telegram)] == [None, "mbus_setup", None]
+    assert [view.raw for view in describe(telegram)] == [line[line.index("(") :] for line in lines]
 
 
 def test_the_last_of_two_equal_codes_counts() -> None:

@@ -68,6 +68,21 @@ def test_an_event_is_saved_with_the_batch_it_came_in(house: House) -> None:
     assert house.rows("events", "meter, kind, words") == [(METER, "message", "message: hello")]
 
 
+def test_a_code_that_changed_is_kept_with_all_it_says(house: House, path: Path) -> None:
+    for at, code in ((10, 0), (20, 77)):
+        house.recorder.deliver([house.see(second(at, at, event_power_quality=code))])
+    queries = Queries(path)
+    (event,) = queries.events(METER, 5)
+    queries.close()
+    assert {name: event[name] for name in ("kind", "code", "words", "phase", "channel")} == {
+        "kind": "power quality",
+        "code": 77,
+        "words": "undervoltage L2",
+        "phase": "L2",
+        "channel": None,
+    }
+
+
 def test_a_restart_goes_on_where_it_was(path: Path) -> None:
     house = lives(path, *([second(at, at) for at in part] for part in (range(10, 401, 10), range(410, 901, 10))))
     assert house.rows("load_profile", "samples, status, energy_import_wh") == [(90, 0, 900)]

@@ -80,6 +80,11 @@ class Moment:
 class History:
     """A store of a household in closed form: the same every day, a little more today."""
 
+    def __init__(self) -> None:
+        self.happened: list[dict[str, object]] = [
+            {"at": NOON, "received": None, "kind": "message", "code": None, "words": "message: hello"},
+        ]
+
     def power(self, at: float) -> float:
         hour = (at + 3600) % 86400 / 3600
         sun = -2600 * math.exp(-(((hour - 12.8) / 2.2) ** 2))
@@ -106,8 +111,7 @@ class History:
         }
 
     def events(self, meter: str, limit: int) -> list[dict[str, object]]:
-        event: dict[str, object] = {"at": NOON, "received": None, "kind": "message", "code": None, "words": "hello"}
-        return [event][:limit]
+        return self.happened[:limit]
 
 
 def frame_of(lines: Mapping[str, tuple[str, ...]] = THREE_PHASES, *, crc: str = "valid") -> Frame:
@@ -150,7 +154,8 @@ class House:
         self.status.set("source", "serial /dev/ttyUSB0 (115200 8N1)", meter=METER)
         self.status.set("period_s", 1.0, meter=METER)
         settings = settings or WebSettings(listen="127.0.0.1:0")
-        self.app = create_app(self.live, History() if history else None, self.status, settings, clock)
+        self.history = History() if history else None
+        self.app = create_app(self.live, self.history, self.status, settings, clock)
         self.server: Server | None = None
         self._seq = 0
 

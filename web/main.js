@@ -9,6 +9,7 @@ const STATUS_MS = 10000;
 const HISTORY_MS = 60000;
 const LATE_S = 30; // until the daemon has told how often this meter speaks
 const TICK_MS = 1000;
+const EVENTS = 8; // older ones are in the history, for those who ask
 const LOST_S = 10; // a restart of the daemon takes less
 
 const page = { meter: "", told: null, catalogue: {}, health: null, today: null, phases: new Set(), most: 0, decimals: 0 };
@@ -102,6 +103,11 @@ async function history() {
   view.showTrouble(trouble?.key && trouble.key !== "history" ? `The day's curve cannot be shown: ${trouble.message}` : "");
 }
 
+async function events() {
+  const trouble = await quietly(async () => view.showEvents((await ask(`events?limit=${EVENTS}`, page.meter)).told.events));
+  if (trouble) view.showEvents([]);
+}
+
 async function recent() {
   await quietly(async () => {
     const { told } = await ask("recent", page.meter);
@@ -124,8 +130,9 @@ function wake() {
   sleep();
   feed.start(page.meter);
   status();
+  events();
   recent().then(history); // what is in no profile yet is drawn from the last ten minutes
-  timers = [[status, STATUS_MS], [history, HISTORY_MS], [tick, TICK_MS]].map(([task, pause]) => setInterval(task, pause));
+  timers = [[status, STATUS_MS], [history, HISTORY_MS], [events, HISTORY_MS], [tick, TICK_MS]].map(([task, pause]) => setInterval(task, pause));
 }
 
 function sleep() {

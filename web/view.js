@@ -231,6 +231,18 @@ export function showLink(page) {
   list(byId("link"), items.filter(([, value]) => value).map(([label, value, fault]) => ({ key: label, label, value: String(value), className: fault ? "fault" : "" })));
 }
 
+/** What happened, newest first; no card where nothing ever did. */
+export function showEvents(events) {
+  const when = ({ at, received }) => (at ? moment(at) : received ? moment(ofHost(received)) : "–");
+  const items = events.map((event, n) => ({ key: `${n} ${event.at} ${event.words}`, label: when(event), title: event.kind, value: event.words }));
+  list(byId("events"), items);
+}
+
+/** The reader's local time as an ISO time: for meters without a clock. */
+function ofHost(received) {
+  return new Date((received - new Date(received * 1000).getTimezoneOffset() * 60) * 1000).toISOString();
+}
+
 /** Everything that the meter sends; only while the list is open. */
 export function showEvery(page) {
   const card = byId("every");

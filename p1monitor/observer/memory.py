@@ -39,6 +39,7 @@ class Memory:
     roles: tuple[Bound, ...] = ()
     totals: Totals = field(default_factory=lambda: MappingProxyType({}))
     messages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
+    states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: event codes, registers, breakers, by name
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it; numbers as text, so that none is rounded."""
@@ -49,6 +50,7 @@ class Memory:
                 [role, name, total.day, str(total.base), str(total.last), total.at] for (role, name), total in self.totals.items()
             ],
             "messages": dict(self.messages),
+            "states": dict(self.states),
         }
 
     @classmethod
@@ -58,4 +60,4 @@ class Memory:
             (role, name): Total(day, Decimal(base), Decimal(last), at) for role, name, day, base, last, at in told.get("totals", ())
         }
         roles = tuple(Bound(*bound) for bound in told.get("roles", ()))
-        return cls(told.get("seq", 0), roles, totals, dict(told.get("messages", {})))
+        return cls(told.get("seq", 0), roles, totals, dict(told.get("messages", {})), dict(told.get("states", {})))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from p1monitor.observer.edges import messages
+from p1monitor.observer.edges import changes
 from p1monitor.observer.memory import Memory
+from p1monitor.observer.messages import messages
 from p1monitor.observer.roles import assign
 from p1monitor.observer.totals import count, with_values
 from p1monitor.p1.records import Reading
@@ -20,16 +21,17 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
     cast = assign(memory.roles, reading)
     totals, made, devices = count(memory.totals, reading, cast, zone)
     standing, news = messages(memory.messages, reading)
+    states, happened = changes(memory.states, reading, devices, cast.replaced)
     observed = Reading(
         seq,
         reading.at,
         reading.received,
         with_values(reading.values, made) if made else reading.values,
         devices,
-        (*reading.events, *cast.events, *news),
+        (*reading.events, *cast.events, *news, *happened),
         reading.telegram,
         reading.frame,
         reading.meter,
         reading.equipment_id,
     )
-    return Memory(seq, cast.roles, totals, standing), observed
+    return Memory(seq, cast.roles, totals, standing, states), observed

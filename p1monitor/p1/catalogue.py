@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.rows import PHASES, TARIFFS, Row, energies, phases, powers
+from p1monitor.p1.rows_meter import meter
+from p1monitor.p1.rows_quality import quality
 
 __all__ = [
     "BREAKS_BEFORE_LAST",
@@ -38,13 +40,13 @@ CHANNELS = (1, 2, 3, 4)
 #: Objects that come once, not per phase, tariff or channel.
 _SINGLE = (
     Row("1-3:0.2.8", "dsmr_version", "plain", "", "P1 version", "S50 §6.12", diagnostic=True, crc=True),
-    Row("0-0:96.1.4", "emucs_version", "text", "", "P1 version and model", "E", diagnostic=True, crc=True),
+    Row("0-0:96.1.4", "emucs_version", "version", "", "P1 version and model", "E", diagnostic=True, crc=True),
     Row("0-0:1.0.0", "clock", "time", "", "Clock of the meter", "S50 §6.12", diagnostic=True),
     Row("1-0:0.9.1", "clock_time", "plain", "", "Clock of the meter, time", "IEC 62056-61", diagnostic=True),
     Row("1-0:0.9.2", "clock_date", "plain", "", "Clock of the meter, date", "IEC 62056-61", diagnostic=True),
     Row("0-0:96.1.1", "equipment_id", "text", "", "Equipment identifier", "S30 §5.10", diagnostic=True),
     Row("0-0:96.1.0", "device_id_1", "text", "", "Device identifier 1", "HU; IDIS", diagnostic=True),
-    Row("0-0:96.1.2", "ean", "text", "", "EAN of the connection", "E", diagnostic=True),
+    Row("0-0:96.1.2", "ean", "ean", "", "EAN of the connection", "E", diagnostic=True),
     Row("0-0:42.0.0", "logical_device_name", "text", "", "Logical device name", "LU; HU", diagnostic=True),
     Row("1-0:0.0.0", "device_address", "text", "", "Device address", "IEC 62056-61", diagnostic=True),
     Row("0-0:0.0.0", "device_address_0", "text", "", "Device address", "IEC 62056-61", diagnostic=True),
@@ -66,6 +68,7 @@ _SINGLE = (
     ),
     Row("0-0:96.13.0", "message_text", "message", "", "Message of the grid company", "S50 §6.12"),
     Row("0-0:96.13.1", "message_code", "message", "", "Message code of the grid company", "S42"),
+    Row("0-0:98.1.0", "billing_profile", "billing", "", "Registers of the last billing periods", "IDIS", diagnostic=True),
     Row("0-0:98.1.0", "monthly_power_peak_history", "history", "", "Peaks of the last thirteen months", "E", diagnostic=True),
     Row("0-0:98.1.0", "month_end_registers", "snapshot", "", "Registers at the last month's end", "HU", diagnostic=True),
     Row("0-0:98.1.1", "monthly_register_history", "history", "", "Registers at month ends", "E", diagnostic=True),
@@ -91,11 +94,14 @@ _SINGLE = (
 def _channels() -> Iterator[Row]:
     """Objects of M-Bus devices (S50 §6.12, S30 §5.10, E). The name of a register follows from the medium, see device_value()."""
     yield Row("0-n:24.1.0", "device_type", "mbus_type", "", "Device type", "S50 §6.12", digits=(3, 0), diagnostic=True)
+    yield Row("0-n:24.1.0", "mbus_setup", "mbus_raw", "", "M-Bus client, setup", "IDIS", diagnostic=True, seldom=True)
     yield Row("0-n:96.1.0", "equipment_id", "mbus_id", "", "Equipment identifier", "S50 §6.12", diagnostic=True)
-    yield Row("0-n:96.1.1", "equipment_id", "mbus_id", "", "Equipment identifier", "E", diagnostic=True)
+    yield Row("0-n:96.1.1", "equipment_id", "mbus_id_2", "", "Equipment identifier", "E", diagnostic=True)
     yield Row("0-n:96.1.2", "ean", "mbus_text", "", "EAN of the connection", "E 2.1", diagnostic=True)
     yield Row("0-n:24.2.1", "register", "mbus_value", "", "Register", "S50 §6.12", digits=(8, 3))
-    yield Row("0-n:24.2.3", "register", "mbus_value", "", "Register, not corrected for temperature", "E", digits=(8, 3))
+    yield Row("0-n:24.2.3", "register", "mbus_third", "", "Register, not corrected for temperature", "E", digits=(8, 3))
+    for e in (2, 4):
+        yield Row(f"0-n:24.2.{e}", f"result_{e}", "mbus_result", "", f"Result {e}", "IDIS", diagnostic=True, seldom=True)
     yield Row("0-n:24.3.0", "register", "mbus_hourly", "", "Register, hourly", "S30 §5.10", digits=(8, 3))
     yield Row("0-n:24.3.1", "register", "mbus_value", "", "Register", "S30 §5.10", digits=(8, 2))
     yield Row("0-n:24.4.0", "valve_state", "mbus_state", "", "Valve", "S30 §5.10", digits=(1, 0), diagnostic=True)
@@ -117,7 +123,7 @@ _LU_LIMITS = Row(
 )
 
 #: Every row, in the order of the standards' tables.
-ROWS: tuple[Row, ...] = (*_SINGLE, *energies(), *powers(), *phases(), _LU_LIMITS, *_channels())
+ROWS: tuple[Row, ...] = (*_SINGLE, *energies(), *powers(), *phases(), _LU_LIMITS, *_channels(), *quality(), *meter())
 
 
 def _made() -> Iterator[Row]:
@@ -140,6 +146,10 @@ def _made() -> Iterator[Row]:
                 f"{title} today",
                 "register since midnight",
             )
+            for e in (2, 3, 4):
+                own = f"{medium}_result_{e}"
+                name = "_".join(filter(None, (own, unit.lower())))
+                yield Row("", name, "result", unit, f"{title}, result {e}", "IDIS", unit, (8, 3), diagnostic=True, seldom=True)
 
 
 def _expand(row: Row) -> Iterator[tuple[str, Row]]:

@@ -11,19 +11,20 @@ from types import MappingProxyType
 from p1monitor.p1.catalogue import BY_OBIS, TARIFFS, Row
 from p1monitor.p1.codes import BREAKER
 from p1monitor.p1.frames import new
-from p1monitor.p1.records import Failure, Measurement, Value
+from p1monitor.p1.logs import billing, failures, history, snapshot
+from p1monitor.p1.records import Measurement, Value
 from p1monitor.p1.telegram import DataObject
 from p1monitor.p1.texts import octets_text
 from p1monitor.p1.times import meter_time
-from p1monitor.p1.units import convert, number, quantity
+from p1monitor.p1.units import convert, is_count, number, quantity
 
 #: The profile that takes the meter's S and W as Central European.
 AUTO = "auto"
 
-#: Failures longer than this were never measured: meters print 2147483647 where they know nothing (Kaifa).
-_FAILURE_MOST_S = 2**31 - 1000
 #: A power factor printed without its decimals (Lithuania: 01000 is 1.000).
 _FACTOR_MOST, _THOUSANDTH = Decimal(10), Decimal("0.001")
+#: Digits of an e-MUCS version, and of the number of a connection.
+_EMUCS_DIGITS, _EAN_DIGITS = 5, 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +54,6 @@ def decode_object(item: DataObject, profile: str = AUTO) -> Decoded:
     return item.obis, Measurement(item.raw, "", item.obis)
 
 
-def _is_count(text: str) -> bool:
-    """A small whole number: a count, a tariff, a device type."""
-    return text.isascii() and text.isdigit() and len(text) <= 4
-
-
 def _number(row: Row, item: DataObject, _: str) -> Measurement | None:
     if len(item.groups) != 1:
         return None
@@ -81,6 +77,28 @@ def _text(row: Row, item: DataObject, _: str) -> Measurement | None:
     return Measurement(octets_text(item.groups[0]), row.unit, item.obis)
 
 
+def _version(row: Row, item: DataObject, profile: str) -> Measurement | None:
+    """e-MUCS: 50217, or the octets of such digits. Anything else is the fifth identifier of an IDIS meter."""
+    found = _text(row, item, profile)
+    if found is None or found.value is None:
+        return found
+    text = str(found.value)
+    return found if text.isdecimal() and (len(text) == _EMUCS_DIGITS or text == item.groups[0].strip()) else None
+
+
+def _ean(row: Row, item: DataObject, profile: str) -> Measurement | None:
+    """Eighteen digits, or nothing, or dashes. Anything else is the third identifier of an IDIS meter, its location."""
+    found = _text(row, item, profile)
+    text = str(found.value or "") if found else "?"
+    return found if not text.strip("-") or (text.isdecimal() and len(text) == _EAN_DIGITS) else None
+
+
+def _amount(row: Row, item: DataObject, _: str) -> Measurement | None:
+    """Money, or credit: its unit is the supplier's affair."""
+    found = number(item.groups[0]) if len(item.groups) == 1 else None
+    return None if found is None else Measurement(found[0], row.unit, item.obis)
+
+
 def _plain(row: Row, item: DataObject, _: str) -> Measurement | None:
     text = "".join(item.groups[:1]).strip()
     return Measurement(text or None, row.unit, item.obis) if len(item.groups) == 1 else None
@@ -94,10 +112,10 @@ def _state(row: Row, item: DataObject, _: str) -> Measurement | None:
 def _tariff(row: Row, item: DataObject, _: str) -> Measurement | None:
     """0002, 01, 5431 (hex of "T1"), TARIFF 1: the number of the tariff; anything else stays a text."""
     text = item.groups[0].strip()
-    if not (_is_count(text) and int(text) <= TARIFFS):
+    if not (is_count(text) and int(text) <= TARIFFS):
         text = octets_text(text) or ""
     digits = text[len(text.rstrip("0123456789")) :]
-    value: Value = Decimal(int(digits)) if _is_count(digits) and int(digits) <= TARIFFS else text or None
+    value: Value = Decimal(int(digits)) if is_count(digits) and int(digits) <= TARIFFS else text or None
     return Measurement(value, row.unit, item.obis)
 
 
@@ -105,6 +123,13 @@ def _time(row: Row, item: DataObject, profile: str) -> Measurement | None:
     if len(item.groups) != 1:
         return None
     return new(Measurement, (meter_time(item.groups[0].strip(), profile), row.unit, item.obis, None, False, False))
+
+
+def _stamp(row: Row, item: DataObject, profile: str) -> Measurement | None:
+    """When something was; what is no time keeps its text under the code."""
+    found = _time(row, item, profile)
+    text = item.groups[0].strip().strip("0")
+    return found if found is None or found.value is not None or not text else None
 
 
 def _peak(row: Row, item: DataObject, profile: str) -> Measurement | None:
@@ -126,79 +151,21 @@ def _timed(row: Row, item: DataObject, profile: str) -> Measurement | None:
     return Measurement(value, row.unit, item.obis, at=meter_time(first, profile))
 
 
-def _failures(row: Row, item: DataObject, profile: str) -> Measurement:
-    """(count)(code)(end)(seconds)…: S50 §6.11. Newest first whatever order the meter has; what was never measured is left out."""
-    times = [group.strip() for group in item.groups if ":" not in group][1:]
-    found: list[Failure] = []
-    for end, duration in zip(times[::2], times[1::2], strict=False):
-        parsed = number(duration)
-        seconds = int(parsed[0]) if parsed else None
-        at = meter_time(end, profile)
-        if seconds is not None and seconds < _FAILURE_MOST_S and (at is not None or seconds):
-            found.append((at, seconds))
-    known = sorted((entry for entry in found if entry[0]), key=_by_time, reverse=True)
-    return Measurement((*known, *(entry for entry in found if not entry[0])), row.unit, item.obis)
-
-
-def _history(row: Row, item: DataObject, profile: str) -> Measurement | None:
-    """(count)(column code)… and count rows, newest first whatever order the meter has. Generic, never by a fixed number of columns.
-
-    Belgium: (n)(1-0:1.6.0)(1-0:1.6.0) and n times (end of month)(time of peak)(kW); large users have six columns.
-    """
-    groups = [group.strip() for group in item.groups if group.strip()]
-    if not groups:
-        return Measurement((), row.unit, item.obis)
-    if not _is_count(groups[0]):
-        return None
-    cells = [group for group in groups[1:] if ":" not in group]
-    count = int(groups[0])
-    width, over = divmod(len(cells), count) if count else (0, len(cells))
-    if over:
-        return None
-    rows = [_cells(cells[at : at + width], profile) for at in range(0, len(cells), width)] if width else []
-    return Measurement(tuple(sorted(rows, key=_by_time, reverse=True)), row.unit, item.obis)
-
-
-def _snapshot(row: Row, item: DataObject, profile: str) -> Measurement | None:
-    """(time)(value)…, Hungary: one row of bare values, without columns' codes."""
-    groups = [group.strip() for group in item.groups if group.strip()]
-    if not groups or meter_time(groups[0], profile) is None:
-        return None
-    return Measurement((_cells(groups, profile),), row.unit, item.obis)
-
-
-def _cells(texts: list[str], profile: str) -> tuple[object, ...]:
-    return tuple(_cell(text, profile) for text in texts)
-
-
-def _cell(text: str, profile: str) -> object:
-    found = number(text)
-    if "*" in text and found is not None:
-        printed = found[1] or ""
-        for unit in ("W", "kWh", "kvarh", "kVAh", "A"):
-            value = convert(found[0], printed, unit)
-            if value is not None:
-                return value
-    moment = meter_time(text, profile)
-    if moment is not None or found is None or len(text) >= 12:
-        return moment
-    return found[0]
-
-
-def _by_time(line: tuple[object, ...]) -> float:
-    return line[0].timestamp() if line and isinstance(line[0], datetime) else 0.0
-
-
 def _limits(row: Row, item: DataObject, _: str) -> Measurement | None:
     """(import)(export), Luxembourg: the first is the row's."""
     return Measurement(quantity(item.groups[0], row.printed, row.unit), row.unit, item.obis)
 
 
 def _mbus_type(row: Row, item: DataObject, _: str) -> Measurement | None:
+    """A small number, or nothing. The IDIS object of this code is the client's whole setup, which is no device type."""
     text = item.groups[0].strip()
-    if text and not _is_count(text):
+    if len(item.groups) != 1 or not (is_count(text) or not text):
         return None
     return Measurement(Decimal(int(text)) if text else None, row.unit, item.obis)
+
+
+def _raw(row: Row, item: DataObject, _: str) -> Measurement:
+    return Measurement(item.raw, row.unit, item.obis)
 
 
 def _volume(text: str) -> tuple[Decimal, str] | None:
@@ -237,7 +204,7 @@ def _mbus_value(_: Row, item: DataObject, profile: str) -> Measurement | None:
 def _mbus_hourly(_: Row, item: DataObject, profile: str) -> Measurement | None:
     """(time of the oldest)(status)(period, minutes)(z)(id, unit) × z (value) × z: S30 §5.10. The first value counts."""
     groups = [group.strip() for group in item.groups]
-    if len(groups) < 7 or not _is_count(groups[3]):
+    if len(groups) < 7 or not is_count(groups[3]):
         return None
     values = groups[4 + 2 * int(groups[3]) :]
     return _register(item.obis, meter_time(groups[0], profile), f"{values[0]}*{groups[5]}" if values else "")
@@ -250,21 +217,31 @@ _DECODERS: Mapping[str, Callable[[Row, DataObject, str], Measurement | None]] = 
         "count": _number,
         "factor": _factor,
         "text": _text,
+        "version": _version,
+        "ean": _ean,
+        "code": _number,
+        "amount": _amount,
         "message": _text,
         "plain": _plain,
         "state": _state,
         "tariff": _tariff,
         "time": _time,
+        "stamp": _stamp,
         "peak": _peak,
-        "failures": _failures,
-        "history": _history,
-        "snapshot": _snapshot,
+        "failures": failures,
+        "history": history,
+        "billing": billing,
+        "snapshot": snapshot,
         "limits": _limits,
         "mbus_type": _mbus_type,
+        "mbus_raw": _raw,
         "mbus_id": _text,
+        "mbus_id_2": _text,
         "mbus_text": _text,
         "mbus_state": _state,
         "mbus_value": _mbus_value,
+        "mbus_third": _mbus_value,
+        "mbus_result": _mbus_value,
         "mbus_hourly": _mbus_hourly,
         "nta_value": _mbus_value,
         "nta_id": _text,

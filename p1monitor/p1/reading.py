@@ -10,6 +10,7 @@ from typing import NamedTuple
 from p1monitor.p1 import mbus
 from p1monitor.p1.derived import derive
 from p1monitor.p1.frames import new
+from p1monitor.p1.meanings import SHARED, renames
 from p1monitor.p1.objects import AUTO, Decoded, Part, decode_object
 from p1monitor.p1.records import Device, Event, Failure, Measurement, Reading, Received
 from p1monitor.p1.telegram import DataObject, Telegram
@@ -47,6 +48,9 @@ def decode(
             parts.append(value)  # type: ignore[arg-type]
         else:
             values[name] = value  # type: ignore[assignment]
+    if not values.keys().isdisjoint(SHARED):
+        for old, new_name in renames(values, telegram.crc):
+            values[new_name] = values.pop(old)
     derive(values)
     devices = mbus.devices(*parts) if parts else ()
     at = values["clock"].value if "clock" in values else _split_clock(values, profile)
@@ -57,14 +61,19 @@ def decode(
 def describe(telegram: Telegram, profile: str = AUTO) -> Iterator[ObjectView]:
     """Yield every data object in the telegram's order, decoded, with the name that its device's medium gives it."""
     decoded = [(item, *decode_object(item, profile)) for item in telegram.objects]
-    media = mbus.media([part for *_, part in decoded if isinstance(part, Part)])
+    settled = mbus.settle([part for *_, part in decoded if isinstance(part, Part)])
+    media = mbus.media(settled.values())
+    plain = {name: value for _, name, value in decoded if name is not None and isinstance(value, Measurement)}
+    other = dict(renames(plain, telegram.crc))
     for item, name, measurement in decoded:
         if isinstance(measurement, Part):
-            own, value = mbus.named(measurement, media)
+            own, value = mbus.named(settled[measurement], media)
             yield ObjectView(item.obis, own, measurement.channel or None, value, item.raw)
         else:
             known = name != item.obis
-            yield ObjectView(item.obis, name if known else None, None, measurement if known else None, item.raw)
+            yield ObjectView(
+                item.obis, other.get(name or "", name) if known else None, None, measurement if known else None, item.raw
+            )
 
 
 def _remember(item: DataObject) -> Decoded:

@@ -26,6 +26,7 @@ class Row:
     digits: tuple[int, int] = (0, 0)  #: Fn(x,x): digits in all, decimals
     diagnostic: bool = False  #: about the meter and the grid, not about use
     crc: bool = False  #: a telegram that carries it always has a CRC
+    seldom: bool = False  #: for few: Home Assistant is told, but does not switch it on by itself
 
 
 def energies() -> Iterator[Row]:

@@ -30,6 +30,8 @@ UNITS: Mapping[str, tuple[str, int]] = MappingProxyType(
         "h": ("h", 0),
         "%": ("%", 0),
         "dBm": ("dBm", 0),
+        "dB": ("dB", 0),
+        "permille": ("permille", 0),
         "": ("", 0),
     }
 )
@@ -73,6 +75,11 @@ def quantity(text: str, printed: str, wanted: str) -> Decimal | None:
     moved = value.scaleb(power)
     decimals = len(digits) - digits.find(".") - 1 if "." in digits else 0
     return moved if decimals >= power else moved.quantize(_ONE)
+
+
+def is_count(text: str) -> bool:
+    """A small whole number: a count, a tariff, a device type."""
+    return text.isascii() and text.isdigit() and len(text) <= 4
 
 
 def convert(value: Decimal, printed: str, wanted: str) -> Decimal | None:

@@ -66,6 +66,9 @@ MOMENTARY: Mapping[str, Shape] = MappingProxyType(
         "A": _momentary("current", "A", None),
         "Hz": _momentary("frequency", "Hz", 2),
         "s": _momentary("duration", "s", 0),
+        "dBm": _momentary("signal_strength", "dBm", 0),
+        "dB": _momentary("signal_strength", "dB", 0),
+        "permille": _momentary(None, "‰", 0),
         "": _momentary(None, None, None),
     }
 )
@@ -81,6 +84,11 @@ REGISTERS: Mapping[str, Shape] = MappingProxyType(
         "kVAh": Shape(None, "total_increasing", "kVAh", 3),
         "": Shape(None, "total_increasing"),
     }
+)
+
+#: Unit -> shape of an M-Bus device's other results: a month-end register or an error volume, which may stand still or fall.
+RESULTS: Mapping[str, Shape] = MappingProxyType(
+    {unit: Shape(None, "measurement", shape.unit, shape.precision) for unit, shape in REGISTERS.items()}
 )
 
 #: First words of a register's name, and its unit -> shape, where the unit does not say it all.
@@ -101,6 +109,7 @@ KINDS: Mapping[str, Mapping[str, Shape]] = MappingProxyType(
         "limits": MOMENTARY,
         "factor": MOMENTARY,
         "register": REGISTERS,
+        "result": RESULTS,
         "count": MappingProxyType({"": Shape(None, "total_increasing")}),
     }
 )
@@ -167,6 +176,8 @@ class Announcer:
         }
         if row.diagnostic:
             entity["ent_cat"] = "diagnostic"
+        if row.seldom:
+            entity["en"] = False
         return entity
 
     def _state(self, meter: str, row: Row, entity: Entity) -> dict[str, object]:
