@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import re
 import socket
@@ -118,15 +118,29 @@ def to_pty(play: Play, say: Callable[[str], None], clock: Clock = SYSTEM) -> Non
     """Send on a new pseudo-terminal, whose name is told, until interrupted."""
     meter, device = os.openpty()
     tty.setraw(device)
+    name = os.ttyname(device)
+    os.close(device)  # it is the reader's: one who looks for others on his port must find nobody
     os.set_blocking(meter, play.speed is None)
-    say(os.ttyname(device))
+    say(name)
     try:
         for chunk in play.telegrams(clock):
-            with contextlib.suppress(BlockingIOError):  # nobody reads: a meter goes on all the same
-                os.write(meter, chunk)
+            while not _plugged(meter, chunk) and play.speed is None:  # without a pace to keep, somebody is waited for
+                clock.wait(Event(), SEND_S)
     finally:
-        os.close(device)
         os.close(meter)
+
+
+def _plugged(meter: int, chunk: bytes) -> bool:
+    """Write what is sent; False if nobody has opened the other end. A meter does not care, nor whether it is read."""
+    try:
+        os.write(meter, chunk)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return False
+    return True
 
 
 def to_tcp(play: Play, listen: tuple[str, int], say: Callable[[str], None], clock: Clock = SYSTEM) -> None:

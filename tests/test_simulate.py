@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -146,3 +147,35 @@ def test_at_full_speed_on_tcp_a_reader_is_waited_for_and_misses_nothing() -> Non
     assert len(stamps) > 100
     assert stamps[0] == NOON  # nothing was sent before somebody listened
     assert received.startswith(b"/KMP5")
+
+
+def test_at_full_speed_on_a_pseudo_terminal_a_reader_is_waited_for_and_misses_nothing() -> None:
+    told: list[str] = []
+    listening = threading.Event()
+
+    def say(name: str) -> None:
+        told.append(name)
+        listening.set()
+
+    threading.Thread(target=simulate.to_pty, args=(Play("kwhiq", 7, START, (), None), say), daemon=True).start()
+    assert listening.wait(5)
+    assert holder_of(told[0]) is None
+    device = os.open(told[0], os.O_RDONLY | os.O_NOCTTY)
+    received = b""
+    while len(received) < 20_000:
+        received += os.read(device, 4096)
+    os.close(device)
+    clocks = [decode(parse(frame)).at for frame in frames(received)]
+    assert len(clocks) > 50
+    assert clocks == [NOON + timedelta(seconds=second) for second in range(len(clocks))]
+
+
+def holder_of(path: str) -> str | None:
+    """Who has the port open."""
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            if str(link.readlink()) == path:
+                return str(link)
+        except OSError:
+            continue
+    return None
