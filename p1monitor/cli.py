@@ -126,23 +126,41 @@ def detect() -> None:
 @click.option("--tcp", metavar="[HOST:]PORT", help="Send to whoever connects.")
 @click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write a past into a file.")
 @click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0, 400), help="How much of it, with --file.")
-def simulate(model: str, seed: int, pty: bool, tcp: str | None, path: Path | None, days: float) -> None:
+@click.option("--start", metavar="TIME", help="When it is there; ISO 8601. With --file the past begins then.")
+@click.option("--scene", "scenes", multiple=True, metavar="NAME@TIME[/SECONDS]", help="What befalls it; TIME may be +SECONDS.")
+@click.option("--speed", default="1", show_default=True, help='With --pty and --tcp: times real pace, or "max".')
+@click.option("--list", "listing", is_flag=True, help="Tell which meters and scenes there are.")
+def simulate(
+    model: str,
+    seed: int,
+    pty: bool,
+    tcp: str | None,
+    path: Path | None,
+    days: float,
+    start: str | None,
+    scenes: tuple[str, ...],
+    speed: str,
+    listing: bool,
+) -> None:
     """Be a simulated meter."""
     from p1monitor import simulate as meter  # noqa: PLC0415
-    from p1monitor.clock import SYSTEM  # noqa: PLC0415
-    from p1monitor.p1.meters import MODELS  # noqa: PLC0415
 
-    if model not in MODELS:
-        _fail(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
+    if listing:
+        click.echo("\n".join(meter.listing()))
+        return
     if sum((pty, tcp is not None, path is not None)) != 1:
         _fail("say where to: one of --pty, --tcp, --file")
+    try:
+        play = meter.play(model, seed, start, scenes, _pace(speed), past_days=days if path else 0)
+    except meter.SimulateError as error:
+        _fail(str(error))
     with _explained(), _until_interrupted():
         if pty:
-            meter.to_pty(model, seed, click.echo)
+            meter.to_pty(play, click.echo)
         elif tcp is not None:
-            meter.to_tcp(model, seed, _address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)
+            meter.to_tcp(play, _address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)
         elif path is not None:
-            click.echo(f"{meter.to_file(model, seed, path, days, SYSTEM.wall())} telegrams")
+            click.echo(f"{meter.to_file(play, path, days)} telegrams")
 
 
 @main.command()

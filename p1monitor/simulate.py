@@ -2,50 +2,156 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
+import re
 import socket
 import tty
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
+from threading import Event
 
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.p1.meters import MODELS
+from p1monitor.p1.scenes import KINDS, Scene
 from p1monitor.p1.telegram import render
-from p1monitor.sources.simulated import SimulatedSource
+from p1monitor.p1.times import central
 
 #: Who may listen at once, and how long one who does not read is waited for: less than the shortest period.
 CLIENTS = 8
 SEND_S = 0.2
+#: … and with no pace to keep, where a reader is waited for: as long as a slow machine may need.
+PATIENCE_S = 30.0
 DAY_S = 86_400
+#: NAME@TIME or NAME@TIME/SECONDS; TIME is ISO 8601, or +SECONDS after the start.
+_SCENE = re.compile(r"(?P<name>[^@]+)@(?:\+(?P<after>[0-9]{1,9})|(?P<time>[^/+]+(?:\+[0-9:]{4,5})?))(?:/(?P<seconds>[0-9]{1,8}))?")
 
 
-def to_pty(model: str, seed: int, say: Callable[[str], None], clock: Clock = SYSTEM) -> None:
+class SimulateError(ValueError):
+    """What a user asked for cannot be; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Which meter, what befalls it, and how its time passes."""
+
+    model: str
+    seed: int
+    start: float  #: POSIX seconds
+    scenes: tuple[Scene, ...] = ()
+    speed: float | None = 1.0  #: times real pace; None: as fast as it is read
+
+    def telegrams(self, clock: Clock = SYSTEM, stop: Event | None = None) -> Iterator[bytes]:
+        """Yield what is sent, when it is sent, until stopped. While the meter has no power that is nothing, b""."""
+        never = stop or Event()
+        period = MODELS[self.model].period_s
+        began, moment = clock.monotonic(), ceil(self.start / period) * period
+        while True:
+            if self.speed is not None and clock.wait(never, max(began + (moment - self.start) / self.speed - clock.monotonic(), 0)):
+                return
+            yield self.at(moment)
+            moment += period
+
+    def at(self, moment: float) -> bytes:
+        """Return what is sent at a moment, POSIX seconds."""
+        telegram = MODELS[self.model].staged(datetime.fromtimestamp(moment, UTC), self.seed, self.scenes)
+        return b"" if telegram is None else render(telegram)
+
+
+def play(
+    model: str,
+    seed: int,
+    start: str | None,
+    scenes: Iterable[str],
+    speed: float | None,
+    *,
+    past_days: float = 0,
+    clock: Clock = SYSTEM,
+) -> Play:
+    """Read what a user typed; without a start it is now, or so many days ago. Raises SimulateError."""
+    if model not in MODELS:
+        raise SimulateError(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
+    begin = moment_of(start) if start else clock.wall() - past_days * DAY_S
+    return Play(model, seed, begin, tuple(scene_of(scene, begin) for scene in scenes), speed)
+
+
+def listing() -> Iterator[str]:
+    """Tell which meters and scenes there are."""
+    yield "Meters:"
+    for model in MODELS.values():
+        yield f"  {model.name:<16} {model.title}; {model.settings}, every {model.period_s:g} s"
+    yield "Scenes:"
+    for kind in KINDS.values():
+        yield f"  {kind.name:<16} {kind.title}" + (f" ({kind.seconds} s)" if kind.seconds else "")
+
+
+def moment_of(text: str) -> float:
+    """Read a moment, POSIX seconds: ISO 8601, Central European Time where no offset stands. Raises SimulateError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SimulateError(f"{text}: not a time such as 2026-10-25T01:30 or 2026-10-25T01:30+02:00") from None
+    if moment.tzinfo is None:  # the hour that comes twice is its first
+        first, second = (moment.replace(tzinfo=UTC) - timedelta(hours=hours) for hours in (2, 1))
+        moment = first if central(first).replace(tzinfo=None) == moment else second
+    return moment.timestamp()
+
+
+def scene_of(text: str, start: float) -> Scene:
+    """Read a scene, NAME@TIME or NAME@TIME/SECONDS. Raises SimulateError."""
+    match = _SCENE.fullmatch(text)
+    if match is None:
+        raise SimulateError(f"{text}: a scene is NAME@TIME or NAME@TIME/SECONDS, its TIME such as 2026-10-25T01:30 or +60")
+    name = match["name"]
+    if name not in KINDS:
+        near = get_close_matches(name, KINDS, 1)
+        raise SimulateError(f'there is no scene "{name}": ' + (f'"{near[0]}"?' if near else f"choose one of {', '.join(KINDS)}"))
+    begins = start + int(match["after"]) if match["after"] else moment_of(match["time"])
+    return Scene(name, int(begins), int(match["seconds"]) if match["seconds"] else KINDS[name].seconds)
+
+
+def to_pty(play: Play, say: Callable[[str], None], clock: Clock = SYSTEM) -> None:
     """Send on a new pseudo-terminal, whose name is told, until interrupted."""
     meter, device = os.openpty()
     tty.setraw(device)
-    os.set_blocking(meter, False)
-    say(os.ttyname(device))
-    os.close(device)  # else it would be held by us, and a reader wants it alone
+    name = os.ttyname(device)
+    os.close(device)  # it is the reader's: one who looks for others on his port must find nobody
+    os.set_blocking(meter, play.speed is None)
+    say(name)
     try:
-        for chunk in SimulatedSource(model, seed, clock).chunks():
-            with contextlib.suppress(OSError):  # nobody has it open, or nobody reads: a meter goes on all the same
-                os.write(meter, chunk)
+        for chunk in play.telegrams(clock):
+            while not _plugged(meter, chunk) and play.speed is None:  # without a pace to keep, somebody is waited for
+                clock.wait(Event(), SEND_S)
     finally:
         os.close(meter)
 
 
-def to_tcp(model: str, seed: int, listen: tuple[str, int], say: Callable[[str], None], clock: Clock = SYSTEM) -> None:
+def _plugged(meter: int, chunk: bytes) -> bool:
+    """Write what is sent; False if nobody has opened the other end. A meter does not care, nor whether it is read."""
+    try:
+        os.write(meter, chunk)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return False
+    return True
+
+
+def to_tcp(play: Play, listen: tuple[str, int], say: Callable[[str], None], clock: Clock = SYSTEM) -> None:
     """Send to everybody who connects, until interrupted."""
     clients: list[socket.socket] = []
     with socket.create_server(listen, backlog=CLIENTS) as server:
-        server.setblocking(False)
         host, port = server.getsockname()[:2]
         say(f"{host}:{port}")
-        for chunk in SimulatedSource(model, seed, clock).chunks():
-            _welcome(server, clients)
+        for chunk in play.telegrams(clock):
+            server.setblocking(play.speed is None and not clients)  # without a pace to keep, somebody is waited for
+            _welcome(server, clients, SEND_S if play.speed else PATIENCE_S)
             for client in list(clients):
                 try:
                     client.sendall(chunk)
@@ -54,13 +160,14 @@ def to_tcp(model: str, seed: int, listen: tuple[str, int], say: Callable[[str], 
                     client.close()
 
 
-def to_file(model: str, seed: int, path: Path, days: float, end: float) -> int:
-    """Write the telegrams of some days until `end` (POSIX seconds), as they would have come; their number comes back."""
+def to_file(play: Play, path: Path, days: float) -> int:
+    """Write the telegrams of some days, as they would have come; their number comes back."""
     count = 0
     with path.open("wb") as file:
-        for moment in _moments(end - days * DAY_S, end, MODELS[model].period_s):
-            file.write(render(MODELS[model].telegram(datetime.fromtimestamp(moment, UTC), seed)))
-            count += 1
+        for moment in _moments(play.start, play.start + days * DAY_S, MODELS[play.model].period_s):
+            sent = play.at(moment)
+            file.write(sent)
+            count += bool(sent)
     return count
 
 
@@ -71,11 +178,12 @@ def _moments(start: float, end: float, period: float) -> Iterator[float]:
         now += period
 
 
-def _welcome(server: socket.socket, clients: list[socket.socket]) -> None:
+def _welcome(server: socket.socket, clients: list[socket.socket], patience: float) -> None:
     while len(clients) < CLIENTS:
         try:
             client, _ = server.accept()
         except BlockingIOError:
             return
-        client.settimeout(SEND_S)
+        client.settimeout(patience)
         clients.append(client)
+        server.setblocking(False)

@@ -238,6 +238,19 @@ def test_replay_within_limits(tmp_path: Path) -> None:
         assert "no good telegram" in process.stdout.read()
 
 
+def test_simulate_stages_scenes_at_a_time_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "night.txt"
+    words = ("simulate", "--model", "kwhiq", "--file", str(path), "--start", "2026-10-25T02:59:50", "--days", "0.000694")
+    assert call(*words, "--scene", "message@+5/30", "--scene", "power-failure@+50/20").stdout == "50 telegrams\n"
+    sent = path.read_bytes()
+    assert sent.index(b"(261025025959S)") < sent.index(b"(261025020000W)")
+    assert sent.count(b"0-0:96.13.0(30313233343536373839)") == 30
+    assert "emucs3" in call("simulate", "--list").stdout
+    assert "noon: not a time" in call(*words, "--start", "noon").stderr
+    assert '"message"?' in call(*words, "--scene", "massage@+5").stderr
+    assert "--speed 0: must be between" in call(*words, "--speed", "0").stderr
+
+
 def test_simulate_wants_one_place() -> None:
     for words in ((), ("--pty", "--tcp", "0")):
         assert "one of --pty, --tcp, --file" in call("simulate", *words).stderr

@@ -198,7 +198,7 @@ METER_FAULTS = {
     ),
     "unknown simulated meter": (
         '[[meter]]\nsource = {type="simulated", model="me382"}',
-        '[meter.source] model: must be one of "esmr5", "me381"',
+        '[meter.source] model: must be one of "esmr5", "me381", "mt381"',
     ),
     "unknown source": ('[[meter]]\nsource = {type="serail"}', 'there is no source "serail", did you mean serial?'),
     "optical head": ('[[meter]]\nsource = {type="optical"}', "the optical head (IEC 62056-21) is not supported yet"),

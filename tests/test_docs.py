@@ -12,6 +12,8 @@ from flask import Flask
 
 from p1monitor import __version__, cli, rules
 from p1monitor.live import Live
+from p1monitor.p1.meters import MODELS
+from p1monitor.p1.scenes import KINDS
 from p1monitor.settings import MeterSettings, SourceSettings, WebSettings
 from p1monitor.status import Status
 from p1monitor.webapp import create_app
@@ -83,6 +85,14 @@ def test_every_room_is_in_the_architecture() -> None:
     rows = re.findall(r"^\| (\d) \| ([^|]*) \|", (ROOT / "docs" / "architecture.md").read_text(), flags=re.MULTILINE)
     told = {room.removesuffix("/").removesuffix(".py"): int(n) for n, rooms in rows for room in re.findall(r"`([^`]+)`", rooms)}
     assert told == FLOORS
+
+
+def test_every_simulated_meter_and_scene_is_documented_with_its_length() -> None:
+    paper = (ROOT / "docs" / "simulated.md").read_text()
+    models = dict(re.findall(r"^\| `([a-z0-9]+)` \| .* \| (\d+) s \|$", paper, flags=re.MULTILINE))
+    assert models == {name: f"{model.period_s:g}" for name, model in MODELS.items()}
+    scenes = dict(re.findall(r"^\| `([a-z0-9-]+)` \| .* \| (\d+) \|$", paper, flags=re.MULTILINE))
+    assert scenes == {name: str(kind.seconds) for name, kind in KINDS.items()}
 
 
 def test_links_between_papers_lead_somewhere() -> None:

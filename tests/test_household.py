@@ -21,7 +21,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 300), st.integers(-20, 20) | st.intege
 @given(steps=STEPS)
 @settings(deadline=None)
 def test_a_days_sums_are_its_watts_second_by_second(steps: list[tuple[int, int, int]]) -> None:
-    day = household._day_of([(0, 100, 0), *steps], 300, (100, 200), [0] * 25)
+    day = household._day_of([(0, 100, 0), *steps], 300, (100, 200), [0] * 25, [0] * 25)
     drawn = fed = 0
     for second in range(300):
         assert day.energy(second) == (drawn, fed)

@@ -122,5 +122,11 @@ def gas(random: Random, *, weekend: bool, cold: float) -> list[int]:
     return litres
 
 
+def water(random: Random, *, weekend: bool) -> list[int]:
+    """Litres of water in each of the 24 hours: what is warmed, and as much again that is not."""
+    late = 1 if weekend else 0
+    return [int(2 * _TAP[hour - late] * (0.4 + 1.2 * random.random())) for hour in range(24)]
+
+
 def _run(start: int, seconds: int, watts: int, phase: int) -> tuple[Step, Step]:
     return (start, watts, phase), (start + seconds, -watts, phase)

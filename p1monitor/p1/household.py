@@ -23,9 +23,10 @@ from p1monitor.p1.times import central
 FIRST_YEAR = 2024
 #: Within so many years every calendar there is comes up: seven weekdays for the first of January, leap year or not.
 _CALENDARS, _CYCLE = 14, 28
-#: The Dutch calendar: tariff 1 (low) on weekends, and from 23:00 to 07:00.
+#: The calendar: normal on working days from 07:00 until 23:00 (Netherlands) or 22:00 (Belgium), low in the nights and on weekends.
 LOW, NORMAL = 1, 2
-_NORMAL_HOURS = (7 * HOUR, 23 * HOUR)
+_NORMAL_FROM = 7
+NORMAL_UNTIL = 23
 #: What small things add from second to second, in watts. Its sum over a whole round is zero.
 RIPPLE = tuple(second * 7 % 19 - 9 for second in range(19))
 _RIPPLED = (0, *accumulate(RIPPLE))
@@ -36,14 +37,16 @@ _STEADY_W = max(RIPPLE)
 _BURNER = (0, 2, 4, 4, 5, 7, 7, 8, 10, 10, 11, 12)
 #: A gas meter's register is read each five minutes (DSMR 5.0.2 P1 §6.12).
 GAS_S = 300
+#: The period of the demand on which a Belgian household pays.
+QUARTER_S = 900
 #: Days kept in full: those that a prefill and a handful of meters look at in one go.
 _DAYS_KEPT = 32
 #: Years kept as running sums (about 100 kB each): two households over all years.
 _YEARS_KEPT = 2 * _CALENDARS
 
-#: Joules imported in the low and normal tariff, joules exported in each, litres of gas.
-Sums = tuple[int, int, int, int, int]
-_NOTHING: Sums = (0, 0, 0, 0, 0)
+#: Joules imported in the low and normal tariff, joules exported in each, litres of gas, litres of water.
+Sums = tuple[int, int, int, int, int, int]
+_NOTHING: Sums = (0, 0, 0, 0, 0, 0)
 
 
 class Load(NamedTuple):
@@ -55,6 +58,7 @@ class Load(NamedTuple):
     imported: tuple[int, int]  #: joules by tariff
     exported: tuple[int, int]
     gas: int  #: litres, at the last whole five minutes
+    water: int  #: litres, likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +67,27 @@ class Household:
 
     seed: int
     panels_w: int = 0  #: peak power of its solar panels; 0 = none
+    normal_until: int = NORMAL_UNTIL  #: the hour in which the normal tariff ends
 
     def at(self, moment: datetime) -> Load:
         """Return what its meter knows at the moment (aware; whole seconds count)."""
         local = central(moment.replace(microsecond=0))
+        year, day, midnight, today = self._on(local)
+        elapsed = int((local - midnight).total_seconds())
+        sums = _add(_before(self, local.year), year.sums[day], today.sums(elapsed))
+        tariff = NORMAL if today.normal[0] <= elapsed < today.normal[1] else LOW
+        return Load(local, tariff, today.watts(elapsed), sums[0:2], sums[2:4], sums[4], sums[5])
+
+    def quarters(self, noon: datetime) -> tuple[int, list[int]]:
+        """Return the midnight before a noon, POSIX, and the joules imported since then at each quarter-hour of that day."""
+        _, _, midnight, today = self._on(central(noon))
+        return int(midnight.timestamp()), [today.energy(at)[0] for at in range(0, today.length + 1, QUARTER_S)]
+
+    def _on(self, local: datetime) -> tuple[_Year, int, datetime, _Day]:
         year = _year(self, _twin(local.year))
         day = local.toordinal() - date(local.year, 1, 1).toordinal()
         midnight = datetime(local.year, 1, 1, tzinfo=UTC) + timedelta(seconds=year.midnights[day])
-        elapsed = int((local - midnight).total_seconds())
-        today = _day(self, year.number, day)
-        sums = _add(_before(self, local.year), year.sums[day], today.sums(elapsed))
-        tariff = NORMAL if today.normal[0] <= elapsed < today.normal[1] else LOW
-        return Load(local, tariff, today.watts(elapsed), sums[0:2], sums[2:4], sums[4])
+        return year, day, midnight, _day(self, year.number, day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class _Day:
     fed: list[int]  #: joules exported before each step
     normal: tuple[int, int]  #: when the normal tariff begins and ends
     gas: list[int]  #: litres before each hour, and at the day's end
+    water: list[int]  #: likewise
 
     def watts(self, elapsed: int) -> tuple[int, int, int]:
         step = bisect_right(self.starts, elapsed) - 1
@@ -104,13 +118,20 @@ class _Day:
         used, fed = self.energy(elapsed)
         begin, end = (self.energy(min(elapsed, limit)) for limit in self.normal)
         used_normal, fed_normal = end[0] - begin[0], end[1] - begin[1]
-        return used - used_normal, used_normal, fed - fed_normal, fed_normal, self.burnt(elapsed)
+        return used - used_normal, used_normal, fed - fed_normal, fed_normal, _burnt(self.gas, elapsed), _burnt(self.water, elapsed)
 
-    def burnt(self, elapsed: int) -> int:
-        hour, rest = divmod(elapsed, HOUR)
-        if hour + 1 == len(self.gas):
-            return self.gas[hour]
-        return self.gas[hour] + (self.gas[hour + 1] - self.gas[hour]) * _BURNER[rest // GAS_S] // len(_BURNER)
+    @property
+    def length(self) -> int:
+        """Seconds of this day."""
+        return (len(self.gas) - 1) * HOUR
+
+
+def _burnt(litres: list[int], elapsed: int) -> int:
+    """How much until then; taps, too, are opened and closed."""
+    hour, rest = divmod(elapsed, HOUR)
+    if hour + 1 == len(litres):
+        return litres[hour]
+    return litres[hour] + (litres[hour + 1] - litres[hour]) * _BURNER[rest // GAS_S] // len(_BURNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +181,15 @@ def _before(house: Household, number: int) -> Sums:
     """The registers at the beginning of a year: what they began with, and the years since then (less the years until then)."""
     since = _add(_NOTHING, *(_year(house, _twin(year)).sums[-1] for year in range(FIRST_YEAR, number)))
     until = _add(_NOTHING, *(_year(house, _twin(year)).sums[-1] for year in range(number, FIRST_YEAR)))
-    a, b, c, d, e = (more - less for more, less in zip(since, until, strict=True))
-    return _add(_first(house), (a, b, c, d, e))
+    a, b, c, d, e, f = (more - less for more, less in zip(since, until, strict=True))
+    return _add(_first(house), (a, b, c, d, e, f))
 
 
 def _first(house: Household) -> Sums:
     random = Random(house.seed)  # noqa: S311 - a household is invented, not kept secret
     low, normal, low_out, normal_out = (int((800 + 2200 * random.random()) * 3_600_000) for _ in range(4))
-    gas = int(900_000 * (1 + random.random()))
-    return (low, normal, low_out, normal_out, gas) if house.panels_w else (low, normal, 0, 0, gas)
+    gas, water = (int(first * (1 + random.random())) for first in (900_000, 60_000))
+    return (low, normal, low_out, normal_out, gas, water) if house.panels_w else (low, normal, 0, 0, gas, water)
 
 
 def _total(house: Household, number: int, day: int) -> Sums:
@@ -189,16 +210,18 @@ def _build(house: Household, number: int, day: int) -> _Day:
     if house.panels_w:
         noon = day * DAY + 11 * HOUR + 40 * 60 - midnights[day]  # where the sun stands over the Netherlands, in UTC
         steps += habits.sun(random, noon, cold, house.panels_w)
-    begin, end = (_passed(second, length) for second in _NORMAL_HOURS)
+    begin, end = (_passed(second, length) for second in (_NORMAL_FROM * HOUR, house.normal_until * HOUR))
     gas = habits.gas(random, weekend=weekend, cold=cold)
-    by_hour = [gas[_shown(hour * HOUR, length) // HOUR % 24] for hour in range(length // HOUR)]
-    return _day_of(steps, length, (end, end) if weekend else (begin, end), [0, *accumulate(by_hour)])
+    water = habits.water(random, weekend=weekend)
+    hours = [_shown(hour * HOUR, length) // HOUR % 24 for hour in range(length // HOUR)]
+    burnt, drawn = ([0, *accumulate(litres[hour] for hour in hours)] for litres in (gas, water))
+    return _day_of(steps, length, (end, end) if weekend else (begin, end), burnt, drawn)
 
 
 _day = lru_cache(maxsize=_DAYS_KEPT)(_build)
 
 
-def _day_of(steps: list[habits.Step], length: int, normal: tuple[int, int], gas: list[int]) -> _Day:
+def _day_of(steps: list[habits.Step], length: int, normal: tuple[int, int], gas: list[int], water: list[int]) -> _Day:
     steps.sort()
     starts = [min(second, length) for second, _, _ in steps]
     net = list(accumulate(watts for _, watts, _ in steps))
@@ -212,7 +235,7 @@ def _day_of(steps: list[habits.Step], length: int, normal: tuple[int, int], gas:
         else:
             exported -= joules
     one, two, three = (list(accumulate(watts if on == phase else 0 for _, watts, on in steps)) for phase in range(3))
-    return _Day(starts, (one, two, three), net, used, fed, normal, gas)
+    return _Day(starts, (one, two, three), net, used, fed, normal, gas, water)
 
 
 def _passed(wall: int, length: int) -> int:
@@ -234,5 +257,5 @@ def _shown(passed: int, length: int) -> int:
 
 
 def _add(*parts: Sums) -> Sums:
-    a, b, c, d, e = (sum(column) for column in zip(*parts, strict=True))
-    return a, b, c, d, e
+    a, b, c, d, e, f = (sum(column) for column in zip(*parts, strict=True))
+    return a, b, c, d, e, f

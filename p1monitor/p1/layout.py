@@ -12,8 +12,17 @@ from p1monitor.p1.telegram import DataObject, Telegram, normal_code
 #: What a value is given as: a whole number of grains of its printed unit, or the texts of its groups.
 Given = int | str | tuple[str, ...]
 
-#: Grains in one printed unit: joules, watts, tenths of a volt, amperes, litres, seconds, pieces.
-_GRAINS: Mapping[str, int] = MappingProxyType({"kWh": 3_600_000, "kW": 1000, "V": 10, "A": 1, "m3": 1000, "s": 1, "": 1})
+#: Grains in one printed unit: joules, watts, litres, hundredths of an ampere or a hertz, tenths of a volt, seconds, pieces.
+_GRAINS: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(("kWh", "kvarh"), 3_600_000),
+        **dict.fromkeys(("kW", "kvar", "m3"), 1000),
+        **dict.fromkeys(("A", "Hz"), 100),
+        "V": 10,
+        "s": 1,
+        "": 1,
+    }
+)
 
 
 class Line:
@@ -54,9 +63,9 @@ def each_phase(name: str) -> tuple[Line, ...]:
     return tuple(line(name.format(phase)) for phase in PHASES)
 
 
-def device_line(kind: str, printed: str = "", *, channel: int = 1) -> Line:
+def device_line(kind: str, printed: str = "", *, channel: int = 1, source: str = "") -> Line:
     """Return the line of an M-Bus device, with the unit of its medium. Its key is the kind and the channel: mbus_value_1."""
-    row = replace(device_row(kind), printed=printed)
+    row = replace(device_row(kind, source), printed=printed)
     return Line(f"{kind}_{channel}", row, code_of(row, channel=channel))
 
 
