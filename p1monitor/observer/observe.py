@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from types import MappingProxyType
 
+from p1monitor.observer import clocks, identity, plausible
 from p1monitor.observer.edges import messages
 from p1monitor.observer.memory import Memory
 from p1monitor.observer.roles import assign
@@ -12,12 +14,18 @@ from p1monitor.p1.records import Reading
 
 
 def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tuple[Memory, Reading]:
-    """Number the reading, give its devices their roles, add today's totals and what happened since the last one.
+    """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals and what happened.
 
     `zone` is the host's, for the local date of meters without a clock.
     """
     seq = memory.seq + 1
-    cast = assign(memory.roles, reading)
+    reading, strangers = identity.proven(memory.roles, memory.strangers, reading)
+    seen = clocks.look(memory.clock, reading)
+    if not seen.believed:
+        reading = _without_clock(reading)
+    cast = assign(memory.roles, reading, memory.waiting)
+    checked = plausible.check(memory.marks, reading, cast, reading.at.timestamp() if reading.at else None)
+    reading, cast = reading._replace(values=checked.values), checked.cast
     totals, made, devices = count(memory.totals, reading, cast, zone)
     standing, news = messages(memory.messages, reading)
     observed = Reading(
@@ -26,10 +34,21 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
         reading.received,
         with_values(reading.values, made) if made else reading.values,
         devices,
-        (*reading.events, *cast.events, *news),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *news),
         reading.telegram,
         reading.frame,
         reading.meter,
         reading.equipment_id,
     )
-    return Memory(seq, cast.roles, totals, standing), observed
+    remembered = Memory(
+        seq, cast.roles, totals, standing, checked.marks, seen.clock, strangers, cast.waiting, checked.held, checked.doubts
+    )
+    return remembered, observed
+
+
+def _without_clock(reading: Reading) -> Reading:
+    """The reading as of a meter without a clock: the host's counts."""
+    values = reading.values
+    if "clock" in values:
+        values = MappingProxyType({**values, "clock": values["clock"]._replace(held=True)})
+    return reading._replace(at=None, values=values)
