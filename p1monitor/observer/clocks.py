@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from p1monitor.observer.memory import Clock
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Event, Reading, Received
 
 #: A meter's clock that is further ahead of a host that has gone on as it should is wrong.
@@ -20,21 +21,24 @@ class Seen(NamedTuple):
     """What is thought of the clock."""
 
     clock: Clock | None
-    believed: bool
+    at: float | None  #: the meter's time, where it has one that is believed
     events: tuple[Event, ...] = ()
 
 
 def look(clock: Clock | None, reading: Reading) -> Seen:
     """Compare the meter's time with what it was, and with the host's clocks."""
-    if reading.at is None or reading.received is None:
-        return Seen(clock, believed=True)
-    at, received = reading.at.timestamp(), reading.received
+    received = reading.received
+    if reading.at is None:
+        return Seen(clock, None)
+    at = reading.at.timestamp()
+    if received is None:
+        return Seen(clock, at)
     if clock is None or received.monotonic < clock.monotonic:  # the first, or another start of the host: no witness
-        return Seen(Clock(at, received.monotonic, received.wall), believed=True)
+        return Seen(Clock(at, received.monotonic, received.wall), at)
     waited = received.monotonic - clock.monotonic
     if reading.telegram.crc == "absent" and not clock.doubted and not _confirmed(clock, at, received):
         strange = clock._replace(strange=(at, received.monotonic))
-        return Seen(strange, believed=False)
+        return Seen(strange, None)
     why = ""
     if at > received.wall + AHEAD_S and (
         clock.doubted.startswith("ahead")
@@ -45,9 +49,9 @@ def look(clock: Clock | None, reading: Reading) -> Seen:
         why = f"it stands still at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if not why:
         again = () if not clock.doubted else _event(reading, "the meter's clock is believed again")
-        return Seen(_moved(clock, at, received), believed=True, events=again)
+        return Seen(_moved(clock, at, received), at, again)
     told = () if clock.doubted else _event(reading, f"the meter's clock is not believed, {why}")
-    return Seen(clock._replace(doubted=clock.doubted or why, strange=None), believed=False, events=told)
+    return Seen(clock._replace(doubted=clock.doubted or why, strange=None), None, told)
 
 
 def _confirmed(clock: Clock, at: float, received: Received) -> bool:
@@ -59,7 +63,7 @@ def _confirmed(clock: Clock, at: float, received: Received) -> bool:
 def _moved(clock: Clock, at: float, received: Received) -> Clock:
     if at == clock.at:  # since when it shows this
         return clock._replace(strange=None, doubted="")
-    return Clock(at, received.monotonic, received.wall)
+    return new(Clock, (at, received.monotonic, received.wall, "", None))
 
 
 def _event(reading: Reading, words: str) -> tuple[Event, ...]:

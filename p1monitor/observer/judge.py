@@ -49,11 +49,13 @@ def judge(mark: Mark, value: Decimal, now: Moment, rule: Rule, modulus: Decimal 
     if last is None:  # the first for ever: a CRC is enough, without one the next must agree
         return Verdict(_believed(mark, value, now)) if rule.sure else _wait(mark, value, now, rule, JUMP_AGREED, "")
     rise = value - last
-    if not rise:
+    if not rise or value == mark.shown:
         return _stands(mark, value, now, rule)
     passed = elapsed(mark.at, now)
     grain = step(value)
     reach = abs(rise) if rule.both_ways else rise
+    if not rule.sure and mark.shown is not None and last < mark.shown < value:
+        reach = value - mark.shown  # the last was too low by a flipped bit: what went out before is the measure
     if rule.per_hour and 0 <= reach <= _allowed(rule.per_hour, passed if rule.sure else min(passed, SURE_S), grain):
         return _stands(mark, value, now, rule)
     if rise > 0 or rule.both_ways:

@@ -25,9 +25,7 @@ FUSE_TIMES = 1.5
 #: The largest meters of homes: G25 for gas, Q3 = 10 m3/h for water, some 280 kW for heat and cold.
 GAS_M3_H, WATER_M3_H, HEAT_GJ_H = 40.0, 10.0, 1.0
 _FLOWS: Mapping[tuple[str, str], float] = MappingProxyType({("gas", "m3"): GAS_M3_H, ("unknown", "m3"): GAS_M3_H})
-_FLOWS_BY_UNIT: Mapping[str, float] = MappingProxyType(
-    {"m3": WATER_M3_H, "GJ": HEAT_GJ_H, "kWh": FUSE_W / 1000, "": float("inf")}
-)
+_FLOWS_BY_UNIT: Mapping[str, float] = MappingProxyType({"m3": WATER_M3_H, "GJ": HEAT_GJ_H, "kWh": FUSE_W / 1000, "": float("inf")})
 
 #: Registers of the electricity meter: name -> whether they only count up. The net register runs both ways.
 REGISTERS: Mapping[str, bool] = MappingProxyType(

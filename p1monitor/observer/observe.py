@@ -21,12 +21,13 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
     seq = memory.seq + 1
     reading, strangers = identity.proven(memory.roles, memory.strangers, reading)
     seen = clocks.look(memory.clock, reading)
-    if not seen.believed:
+    if seen.at is None and reading.at is not None:
         reading = _without_clock(reading)
     cast = assign(memory.roles, reading, memory.waiting)
-    checked = plausible.check(memory.marks, reading, cast, reading.at.timestamp() if reading.at else None)
-    reading, cast = reading._replace(values=checked.values), checked.cast
-    totals, made, devices = count(memory.totals, reading, cast, zone)
+    checked = plausible.check(memory.marks, reading, cast, seen.at)
+    if checked.held:
+        reading = reading._replace(values=checked.values)
+    totals, made, devices = count(memory.totals, reading, checked.cast, zone)
     standing, news = messages(memory.messages, reading)
     observed = Reading(
         seq,

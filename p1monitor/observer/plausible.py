@@ -19,6 +19,7 @@ from p1monitor.observer.judge import Rule, Verdict, judge
 from p1monitor.observer.memory import Mark, Marks, Moment
 from p1monitor.observer.roles import ELECTRICITY, Cast
 from p1monitor.p1.catalogue import TARIFFS, device_value
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Device, Event, Measurement, Reading
 from p1monitor.p1.units import number
 
@@ -27,6 +28,7 @@ AHEAD_S = 2 * 3600.0
 #: A host's clock before this was never set (2026-01-01): it is no witness.
 WALL_LEAST = 1_767_225_600.0
 _NOTHING = Mark()
+_NAMES = frozenset(limits.REGISTERS)
 #: Total -> its rate registers, where the total may be made of them.
 _RATES = {f"energy_{flow}_kwh": tuple(f"energy_{flow}_t{n}_kwh" for n in range(1, TARIFFS + 1)) for flow in ("import", "export")}
 
@@ -77,12 +79,13 @@ def check(marks: Marks, reading: Reading, cast: Cast, clock: float | None) -> Ch
     here = _Checking(marks, reading, cast, now)
     held = _electricity(here)
     devices = tuple([(role, _device(here, role, device)) for role, device in cast.devices])
-    for key in [key for key, mark in here.marks.items() if mark.value is None and mark is marks.get(key)]:
-        del here.marks[key]  # a name that only a damaged telegram had
+    if not here.sure:
+        for key in [key for key, mark in here.marks.items() if mark.value is None and mark is marks.get(key)]:
+            del here.marks[key]  # a name that only a damaged telegram had
     values = reading.values
     if held:
         values = MappingProxyType({**values, **{name: values[name]._replace(held=True) for name in held}})
-    events = tuple([Event(reading.at, received, "register", None, words) for words in here.events])
+    events = tuple([Event(reading.at, received, "register", None, words) for words in here.events]) if here.events else ()
     return Checked(here.marks, values, cast._replace(devices=devices), here.held, tuple(here.doubts), events)
 
 
@@ -91,22 +94,22 @@ def _electricity(here: _Checking) -> list[str]:
     values, held = here.reading.values, list[str]()
     fuse: limits.Fuse | None = None
     settled = False  # a rate began anew, so its total may
-    for name in [name for name in values if name in limits.REGISTERS]:
+    for name in [name for name in values if name in _NAMES]:
         measurement = values[name]
         value = measurement.value
         if not isinstance(value, Decimal) or not value.is_finite():
             continue
         key, made = (ELECTRICITY, name), measurement.derived
-        if made and any(rate in held for rate in _RATES[name]):
+        if made and held and any(rate in held for rate in _RATES[name]):
             held.append(name)
             here.held += 1
             continue
-        mark = here.mark(key)
+        mark = here.old.get(key, _NOTHING) if not here.replaced else here.mark(key)
         if made and settled:
             here.marks[key] = Mark(value, value, here.now)
             continue
         if mark.value == value == mark.shown and mark.doubt is None:  # as it was: most registers, most of the time
-            here.marks[key] = Mark(mark.value, mark.shown, here.now)
+            here.marks[key] = new(Mark, (mark.value, mark.shown, here.now, None, None))
             continue
         fuse = fuse or (limits.fuse(values) if here.sure else limits.HOME)
         most = fuse.imports if "import" in name else fuse.others
@@ -127,7 +130,7 @@ def _device(here: _Checking, role: str, device: Device) -> Device:
         if name != _register(device.medium, measurement.unit) or not isinstance(value, Decimal) or not value.is_finite():
             continue
         key, moment = (role, name), measurement.at or device.at
-        captured = moment.timestamp() if moment is not None else None
+        captured = printed_at = moment.timestamp() if moment is not None else None
         if captured is not None and _future(here, captured):
             measurement, at, captured = measurement._replace(at=None), None, None
             values = {**(values or device.values), name: measurement}
@@ -139,8 +142,8 @@ def _device(here: _Checking, role: str, device: Device) -> Device:
         now = here.now._replace(captured=captured)
         flow = limits.flow(device.medium, measurement.unit)
         rule = Rule(role, flow, flow, sure=True, captured=True)
-        if not here.sure and mark.seen != (value, captured):
-            verdict = Verdict(mark._replace(seen=(value, captured)), held=True)  # said once: a bit error is not said twice
+        if not here.sure and mark.seen != (value, printed_at):
+            verdict = Verdict(mark._replace(seen=(value, printed_at)), held=True)  # said once: a bit error is not said twice
         else:
             verdict = judge(mark, value, now, rule, _modulus(here.reading, measurement, mark))
         if here.take(key, verdict):
