@@ -17,8 +17,16 @@ from p1monitor.observer import Memory, limits, observe
 from p1monitor.observer.judge import FALL_AGREED, FALL_CAPTURES, STEADY
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Device, Measurement, Reading, Received
-from p1monitor.p1.telegram import Telegram, data_object
+from p1monitor.p1.telegram import Telegram, data_object, render
+from p1monitor.recorder import samples
+from p1monitor.sinks import topics
+from p1monitor.sinks.influxdb import Encoder
+from p1monitor.sinks.influxdb import Memory as InfluxMemory
+from p1monitor.sources import SourceError
+from p1monitor.webapp import payload
 from tests.flips import run as flip
+from tests.lines import FakeClock
+from tests.readerkit import Script, Setup, Step
 from tests.readings import WINTER, device, reading
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=WINTER)
@@ -311,6 +319,41 @@ def test_memory_without_marks_still_loads() -> None:
     memory = Memory.from_json(old)
     _, seen = observe(memory, reading(NOON, received=came(0), energy_import_kwh="5.000"))
     assert shown(seen.values, NAME) == "5.000"
+
+
+def frame(value: str) -> bytes:
+    lines = (("1-3:0.2.8", "50"), ("1-0:1.8.1", f"{value}*kWh"), ("1-0:1.8.2", "000007.000*kWh"), ("1-0:1.7.0", "00.500*kW"))
+    return render(Telegram("TST5", tuple(data_object(*line) for line in lines), "valid"))
+
+
+def test_the_reader_counts_what_is_held_and_tells_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    story: list[Step] = [frame("000005.000"), 1.0, frame("000002.000"), 1.0, frame("000002.001"), 1.0, frame("000005.001"), 1.0]
+    script = Script(clock, [*story, SourceError("lost")])
+    setup = Setup(script, clock)
+    setup.play(script)
+    assert setup.told["held"] == 4  # the rate and the total, twice
+    assert caplog.text.count("held back until it is confirmed") == 1
+
+
+def test_no_sink_sends_what_is_held() -> None:
+    story = [
+        rates(0, "5.000", "7.000")._replace(devices=(device(value="80.0", at=NOON),)),
+        rates(1, "2.000", "7.001")._replace(devices=(device(value="0.0", at=NOON + timedelta(minutes=5)),)),
+    ]
+    _, (good, doubtful) = run(story)
+    flat = json.loads(topics.reading_text(doubtful))
+    assert flat["energy_import_t2_kwh"] == 7.001
+    assert not {NAME, "energy_import_t1_kwh", "energy_import_today_kwh"} & set(flat)
+    assert topics.device_text(good, good.devices[0]) is not None
+    assert topics.device_text(doubtful, doubtful.devices[0]) is None
+    fields = b"".join(Encoder("p1", InfluxMemory(), FakeClock()).lines(doubtful))
+    assert b"energy_import_t2_kwh=7.001" in fields
+    assert not any(name in fields for name in (b"energy_import_kwh", b"energy_import_t1_kwh", b"_today_", b"gas_m3"))
+    assert [samples.registers(doubtful)[samples.REGISTERS.index(name)] for name in (NAME, "energy_import_t1_kwh")] == [None, None]
+    assert list(samples.captures(doubtful.devices[0])) == []
+    told = payload.live("home", doubtful, 0.0)
+    assert told["held"] == ["energy_import_t1_kwh", NAME, "energy_import_today_kwh"]
 
 
 # Whatever comes

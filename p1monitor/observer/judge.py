@@ -56,7 +56,9 @@ def judge(mark: Mark, value: Decimal, now: Moment, rule: Rule, modulus: Decimal 
     reach = abs(rise) if rule.both_ways else rise
     if not rule.sure and mark.shown is not None and last < mark.shown < value:
         reach = value - mark.shown  # the last was too low by a flipped bit: what went out before is the measure
-    if rule.per_hour and 0 <= reach <= _allowed(rule.per_hour, passed if rule.sure else min(passed, SURE_S), grain):
+    # The power now says nothing of a pause; and a pause is no licence for a bit error.
+    likely, seconds = (rule.per_hour, passed) if rule.sure or passed <= SURE_S else (rule.most_per_hour, SURE_S)
+    if likely and 0 <= reach <= _allowed(likely, seconds, grain):
         return _stands(mark, value, now, rule)
     if rise > 0 or rule.both_ways:
         # Within the fuse, only too much for one reading of a meter without CRC: no words about that.
