@@ -322,7 +322,7 @@ def test_a_message_whose_line_was_damaged_still_stands() -> None:
 def test_nothing_new_costs_little() -> None:
     one = reading(NOON, devices=[device(at=NOON)], energy_import_kwh="1.000", energy_export_kwh="2.000", power_w=5)
     memory, _ = observe(Memory(), one)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(2000):
         memory, _ = observe(memory, one)
-    assert (time.perf_counter() - began) / 2000 < 250e-6  # some 10 µs; the limit is for machines under load
+    assert (time.process_time() - began) / 2000 < 250e-6  # some 25 µs; the limit is for machines under load
