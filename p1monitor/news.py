@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from p1monitor.clock import Clock
 from p1monitor.p1.framer import Rejected
@@ -12,6 +13,7 @@ from p1monitor.p1.framer import Rejected
 log = logging.getLogger(__name__)
 
 SUMMARY_S = 3600.0  #: between lines about refused bytes
+DOUBTS_MOST = 8  #: lines about values that are held back, in an hour
 TOLD_MOST = 16  #: different sentences about one stretch of trouble; more are only counted
 
 
@@ -29,6 +31,8 @@ class News:
         self._refused: Counter[str] = Counter()
         self._telegrams = 0  # since the last summary
         self._summary_at: float | None = None
+        self._doubts = 0  # since an hour began
+        self._doubts_until: float | None = None
 
     def opened(self, source: str) -> bool:
         """The source was opened; True if not for the first time."""
@@ -70,6 +74,17 @@ class News:
         if repr(fault) not in self._faults and len(self._faults) < TOLD_MOST:
             self._faults.add(repr(fault))
             log.error("%s: a fault in p1monitor; the reading goes on", self._meter, exc_info=fault)
+
+    def doubts(self, sentences: Iterable[str]) -> None:
+        """Tell what is held back from now on; after many lines in an hour the rest is only counted."""
+        now = self._clock.monotonic()
+        for sentence in sentences:
+            if self._doubts_until is None or now >= self._doubts_until:
+                self._doubts, self._doubts_until = 0, now + SUMMARY_S
+            self._doubts += 1
+            if self._doubts <= DOUBTS_MOST:
+                rest = "; from here on counted, for an hour" if self._doubts == DOUBTS_MOST else ""
+                log.warning("%s: %s%s", self._meter, sentence, rest)
 
     def refused(self, event: Rejected, now: float) -> None:
         """Tell the first refusal; those after it are counted for the summary."""

@@ -168,6 +168,9 @@ class Reader:
         self._source.proven()
         if telegram.bad_lines:
             self._status.count("bad_lines", len(telegram.bad_lines), meter=self.meter)
+        if self.memory.held:
+            self._status.count("held", self.memory.held, meter=self.meter)
+            self._news.doubts(self.memory.doubts)
         self._learn(received.monotonic)
         if self._news.telegram(self._source.name, telegram.identification):
             self._tick()

@@ -22,6 +22,7 @@ _METER: Mapping[str, Any] = {
     "period_s": None,
     "refused": {},
     "bad_lines": 0,
+    "held": 0,
     "reconnects": 0,
     "port_errors": None,
     "crc": None,

@@ -178,6 +178,18 @@ def test_a_power_cut_without_evidence_is_only_missing_data(path: Path) -> None:
     assert [row[0] for row in house.rows("load_profile", "status")] == [4, 4, 4]
 
 
+def test_a_register_that_is_held_back_at_the_end_of_a_row_is_what_it_was_before(house: House) -> None:
+    house.run(10, 880)
+    house.clock.now += SAVE_S
+    house.recorder.deliver([])
+    for at in (890, 900):  # one beside what is saved, and one in the next batch
+        fallen = house.see(second(at, -500_000))
+        assert fallen.values["energy_import_kwh"].held
+        house.clock.now += SAVE_S
+        house.recorder.deliver([fallen])
+    assert house.rows("load_profile", "energy_import_wh, samples") == [(870, 90)]
+
+
 # Trouble
 
 

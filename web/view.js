@@ -222,6 +222,7 @@ export function showLink(page) {
     ["source", health?.source], ["one telegram every", health?.period_s && `${plain(Math.round(health.period_s * 10) / 10)} s`],
     ["good telegrams", health && fixed(health.telegrams)],
     ["refused", health && (refused.length ? refused.map(([reason, count]) => `${fixed(count)} ${words(reason)}`).join(", ") : "none"), refused.length > 0],
+    ["values held back to be confirmed", health?.held > 0 && fixed(health.held)],
     ["lines not understood", health?.bad_lines > 0 && fixed(health.bad_lines), true],
     ["CRC", health?.crc && { valid: "valid", absent: "this meter sends none", gcm: "encrypted, proven" }[health.crc]],
     ["connected again", health?.reconnects > 0 && `${fixed(health.reconnects)} times`, true],

@@ -27,6 +27,48 @@ class Total(NamedTuple):
     at: float  #: POSIX seconds of `last`
 
 
+class Moment(NamedTuple):
+    """When a telegram came, by whatever can tell; None is not known."""
+
+    monotonic: float | None
+    clock: float | None  #: POSIX seconds, of the meter where it has a clock that is believed, else of the host
+    captured: float | None = None  #: of an M-Bus value
+
+
+class Doubt(NamedTuple):
+    """A value that is held back, and what speaks for it."""
+
+    value: Decimal  #: the newest
+    at: Moment
+    agreed: int  #: readings that agree with each other
+    steady: int  #: readings that did not fall
+
+
+class Mark(NamedTuple):
+    """The last of a register that was believed."""
+
+    value: Decimal | None = None  #: None: nothing yet
+    shown: Decimal | None = None  #: the highest that went out; what goes out never goes back
+    at: Moment = Moment(None, None)
+    doubt: Doubt | None = None
+    seen: tuple[Decimal, float | None] | None = None  #: what an M-Bus device of a meter without CRC said last: value, capture
+
+
+class Clock(NamedTuple):
+    """The clock of the meter, as it was believed last."""
+
+    at: float  #: POSIX seconds
+    monotonic: float  #: of the host when it last moved
+    wall: float
+    doubted: str = ""  #: why it is not believed now
+    strange: tuple[float, float] | None = None  #: a time that one telegram told and the next must confirm, and when (monotonic)
+
+
+#: (role, name of the register) -> what is believed of it.
+Marks = Mapping[tuple[str, str], Mark]
+#: An identifier that one telegram told and the next must confirm: medium, channel, identifier.
+Stranger = tuple[str, int, str]
+
 #: (role, name of the register) -> its day so far.
 Totals = Mapping[tuple[str, str], Total]
 
@@ -40,6 +82,13 @@ class Memory:
     totals: Totals = field(default_factory=lambda: MappingProxyType({}))
     messages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: event codes, registers, breakers, by name
+    marks: Marks = field(default_factory=lambda: MappingProxyType({}))
+    clock: Clock | None = None
+    strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
+    waiting: Mapping[Stranger, float] = field(default_factory=lambda: MappingProxyType({}))  #: see roles.py
+    #: Of the last reading only: values held back, and sentences about doubts that began with it.
+    held: int = field(default=0, compare=False)
+    doubts: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it; numbers as text, so that none is rounded."""
@@ -51,6 +100,10 @@ class Memory:
             ],
             "messages": dict(self.messages),
             "states": dict(self.states),
+            "marks": [[*key, *_mark_told(mark)] for key, mark in self.marks.items()],
+            "clock": list(self.clock) if self.clock else None,
+            "strangers": [list(stranger) for stranger in self.strangers],
+            "waiting": [[list(stranger), at] for stranger, at in self.waiting.items()],
         }
 
     @classmethod
@@ -60,4 +113,39 @@ class Memory:
             (role, name): Total(day, Decimal(base), Decimal(last), at) for role, name, day, base, last, at in told.get("totals", ())
         }
         roles = tuple(Bound(*bound) for bound in told.get("roles", ()))
-        return cls(told.get("seq", 0), roles, totals, dict(told.get("messages", {})), dict(told.get("states", {})))
+        clock = told.get("clock")
+        return cls(
+            told.get("seq", 0),
+            roles,
+            totals,
+            dict(told.get("messages", {})),
+            dict(told.get("states", {})),
+            {(role, name): _mark(*rest) for role, name, *rest in told.get("marks", ())},
+            _clock(*clock) if clock else None,
+            tuple((medium, channel, name) for medium, channel, name in told.get("strangers", ())),
+            {(medium, channel, name): at for (medium, channel, name), at in told.get("waiting", ())},
+        )
+
+
+def _clock(at: float, monotonic: float, wall: float, doubted: str, strange: list[float] | None) -> Clock:
+    return Clock(at, monotonic, wall, doubted, (strange[0], strange[1]) if strange else None)
+
+
+def _mark_told(mark: Mark) -> list[Any]:
+    doubt = [str(mark.doubt.value), list(mark.doubt.at), *mark.doubt[2:]] if mark.doubt else None
+    seen = [str(mark.seen[0]), mark.seen[1]] if mark.seen else None
+    return [_text(mark.value), _text(mark.shown), list(mark.at), doubt, seen]
+
+
+def _mark(value: str | None, shown: str | None, at: list[Any], doubt: list[Any] | None, seen: list[Any] | None) -> Mark:
+    return Mark(
+        Decimal(value) if value is not None else None,
+        Decimal(shown) if shown is not None else None,
+        Moment(*at),
+        Doubt(Decimal(doubt[0]), Moment(*doubt[1]), doubt[2], doubt[3]) if doubt else None,
+        (Decimal(seen[0]), seen[1]) if seen else None,
+    )
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from types import MappingProxyType
 
+from p1monitor.observer import clocks, identity, plausible
 from p1monitor.observer.edges import changes
 from p1monitor.observer.memory import Memory
 from p1monitor.observer.messages import messages
@@ -13,13 +15,20 @@ from p1monitor.p1.records import Reading
 
 
 def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tuple[Memory, Reading]:
-    """Number the reading, give its devices their roles, add today's totals and what happened since the last one.
+    """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals and what happened.
 
     `zone` is the host's, for the local date of meters without a clock.
     """
     seq = memory.seq + 1
-    cast = assign(memory.roles, reading)
-    totals, made, devices = count(memory.totals, reading, cast, zone)
+    reading, strangers = identity.proven(memory.roles, memory.strangers, reading)
+    seen = clocks.look(memory.clock, reading)
+    if seen.at is None and reading.at is not None:
+        reading = _without_clock(reading)
+    cast = assign(memory.roles, reading, memory.waiting)
+    checked = plausible.check(memory.marks, reading, cast, seen.at)
+    if checked.held:
+        reading = reading._replace(values=checked.values)
+    totals, made, devices = count(memory.totals, reading, checked.cast, zone)
     standing, news = messages(memory.messages, reading)
     states, happened = changes(memory.states, reading, devices, cast.replaced)
     observed = Reading(
@@ -28,10 +37,31 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
         reading.received,
         with_values(reading.values, made) if made else reading.values,
         devices,
-        (*reading.events, *cast.events, *news, *happened),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *happened),
         reading.telegram,
         reading.frame,
         reading.meter,
         reading.equipment_id,
     )
-    return Memory(seq, cast.roles, totals, standing, states), observed
+    remembered = Memory(
+        seq,
+        cast.roles,
+        totals,
+        standing,
+        states,
+        checked.marks,
+        seen.clock,
+        strangers,
+        cast.waiting,
+        checked.held,
+        checked.doubts,
+    )
+    return remembered, observed
+
+
+def _without_clock(reading: Reading) -> Reading:
+    """The reading as of a meter without a clock: the host's counts."""
+    values = reading.values
+    if "clock" in values:
+        values = MappingProxyType({**values, "clock": values["clock"]._replace(held=True)})
+    return reading._replace(at=None, values=values)

@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
-from p1monitor.observer.memory import Bound
+from p1monitor.observer.memory import Bound, Stranger
 from p1monitor.p1.records import Device, Event, Reading
 
 #: The role of the electricity meter itself. No M-Bus device gets it: an electric submeter begins at electricity_2.
 ELECTRICITY = "electricity"
+#: A device whose capture time has stood still for so long, while a new one of its medium captures, was replaced by it.
+DEAD_S = 86_400.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_NOBODY: Mapping[Stranger, float] = MappingProxyType({})
 
 
 class Cast(NamedTuple):
     """Who plays what in one telegram."""
 
     roles: tuple[Bound, ...]
-    devices: tuple[tuple[str, Device], ...]  #: (role, device), in the telegram's order; never-read ones are left out
+    devices: tuple[tuple[str, Device], ...]  #: (role, device), in the telegram's order; without those that have no role yet
     replaced: tuple[str, ...] = ()  #: roles that have a new meter
     events: tuple[Event, ...] = ()
+    waiting: Mapping[Stranger, float] = _NOBODY  #: devices without a role yet: when the known one had captured at first sight
 
 
-def assign(roles: tuple[Bound, ...], reading: Reading) -> Cast:
+def assign(roles: tuple[Bound, ...], reading: Reading, waiting: Mapping[Stranger, float] = _NOBODY) -> Cast:
     """Give each device that was ever read its role.
 
     A known identifier keeps its role wherever it stands. A new one in the place of a device that is gone takes that
     device's role. All else is new: the first of its medium is `gas`, later ones `gas_2` …; of several that are first
-    seen at once the one with the newest capture goes first, for a dead meter stays in the telegram with its last one.
+    seen at once the one with the newest capture goes first, for a dead meter stays in the telegram with its last one. So
+    one that comes beside a known device waits until it is clear which it is: a second one, for the known one captures
+    again, or its replacement, for the known one has stood still for a day. A dead one waits for ever.
     """
     devices = [device for device in reading.devices if _was_read(device)]
     known = [(role, device) for device in devices if (role := _exact(roles, device))]
     if roles and len(known) == len(devices) and reading.equipment_id in {"", roles[0].equipment_id}:
         return Cast(roles, tuple(known))  # as it was: nearly every telegram
-    casting = _Casting(roles, reading, devices)
+    casting = _Casting(roles, reading, devices, waiting)
     casting.electricity()
     found = [_exact(casting.roles, device) for device in devices]
     strange = [index for index, role in enumerate(found) if role is None]
     for index in sorted(strange, key=lambda one: devices[one].at or _NEVER, reverse=True):
-        found[index] = casting.place(devices[index], set(found))
-    cast = tuple((role or "", device) for role, device in zip(found, devices, strict=True))
-    return Cast(casting.roles, cast, tuple(casting.replaced), tuple(casting.events))
+        role = casting.place(devices[index], set(found))
+        found = [None if role is not None and other == role else other for other in found]  # it took that one's over
+        found[index] = role
+    cast = tuple((role, device) for role, device in zip(found, devices, strict=True) if role is not None)
+    return Cast(casting.roles, cast, tuple(casting.replaced), tuple(casting.events), casting.waiting)
 
 
 def _was_read(device: Device) -> bool:
@@ -64,8 +73,13 @@ def _exact(roles: Iterable[Bound], device: Device) -> str | None:
 class _Casting:
     """The roles while one telegram is looked at."""
 
-    def __init__(self, roles: tuple[Bound, ...], reading: Reading, devices: Sequence[Device]) -> None:
+    def __init__(
+        self, roles: tuple[Bound, ...], reading: Reading, devices: Sequence[Device], waiting: Mapping[Stranger, float]
+    ) -> None:
         self.roles = roles
+        self.waiting: dict[Stranger, float] = {}
+        self._waited = waiting
+        self._before = roles
         self.replaced: list[str] = []
         self.events: list[Event] = []
         self._reading = reading
@@ -80,11 +94,15 @@ class _Casting:
         elif new.equipment_id and new != old:
             self._bind(old, new)
 
-    def place(self, device: Device, taken: set[str | None]) -> str:
-        """Find the role of a device that does not stand exactly as it did before."""
+    def place(self, device: Device, taken: set[str | None]) -> str | None:
+        """Find the role of a device that does not stand exactly as it did before; None while that is not clear."""
         own = Bound("", device.medium, device.channel, device.equipment_id)
         free = [one for one in self.roles if one.medium == own.medium and one.role not in {ELECTRICITY, *taken}]
         old = _same(free, own) or self._predecessor(free, own)
+        if old is None and (standing := self._standing(device)) is not None:
+            old, waits = self._succession(device, *standing)
+            if waits:
+                return None
         if old is None:
             new = own._replace(role=self._new_role(own.medium))
             self.roles = (*self.roles, new)
@@ -103,6 +121,27 @@ class _Casting:
             return here[0]
         only = sum(bound.medium == own.medium and bound.role != ELECTRICITY for bound in self.roles) == 1
         return gone[0] if gone and only else None
+
+    def _standing(self, device: Device) -> tuple[Bound, float] | None:
+        """The known device of the same medium in this telegram that captured longest ago, and when."""
+        if device.at is None:
+            return None
+        others = [(other.at.timestamp(), role) for other in self._present if other.at and (role := _exact(self._before, other))]
+        bounds = {bound.role: bound for bound in self.roles if bound.medium == device.medium}
+        known = [(bounds[role], at) for at, role in sorted(others) if role in bounds]
+        return known[0] if known else None
+
+    def _succession(self, device: Device, old: Bound, captured: float) -> tuple[Bound | None, bool]:
+        """Whom the device replaces, if anybody, and whether it is too early to tell."""
+        place = device.medium, device.channel, device.equipment_id
+        own = device.at.timestamp() if device.at else captured
+        if own - captured >= DEAD_S:
+            return old, False
+        first = self._waited.get(place, captured)
+        if min(own, captured) > first:  # both have captured since: two that live
+            return None, False
+        self.waiting[place] = first
+        return None, True
 
     def _bind(self, old: Bound, new: Bound) -> None:
         if old.equipment_id and new.equipment_id != old.equipment_id:

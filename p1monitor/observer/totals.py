@@ -98,7 +98,7 @@ def _count(total: Total | None, measurement: Measurement, when: _When, replaced:
 
 
 def _made(total: Total, measurement: Measurement) -> Measurement:
-    return Measurement(total.last - total.base, measurement.unit, measurement.obis, measurement.at, derived=True)
+    return Measurement(total.last - total.base, measurement.unit, measurement.obis, measurement.at, measurement.held, derived=True)
 
 
 def _when(at: datetime, patience: float) -> _When:

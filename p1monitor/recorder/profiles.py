@@ -107,7 +107,7 @@ class Increment:
         self.status |= status
         self.samples += 1
         if self.registers_at is None or sample.at >= self.registers_at:
-            self.registers, self.registers_at = sample.registers, sample.at
+            self.registers, self.registers_at = _known(self.registers, sample.registers), sample.at
         power = sample.power
         if power is not None:
             self.power_sum += power
@@ -163,6 +163,8 @@ class Fold:
                 self._learn(sample.at - last.at)
         for index, level in enumerate(self._levels):
             self._fold(index, sample, status, max(limit, level.patience))
+        if last is not None and last.segment == sample.segment and (known := _known(last.registers, sample.registers)):
+            sample = sample._replace(registers=known) if known is not sample.registers else sample
         self.last, self._restored = sample, False
 
     def take(self) -> list[Increment]:
@@ -243,6 +245,13 @@ class Fold:
         if increment is None or increment.span[:2] != span[:2]:
             increment = self._begin(index, span)
         increment.status |= status
+
+
+def _known(before: tuple[int | None, ...], now: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The registers, and of those that are missing now (held back, a damaged line) what they were before."""
+    if len(before) != len(now) or now.count(None) <= before.count(None):
+        return now
+    return tuple([old if new is None else new for old, new in zip(before, now, strict=True)])
 
 
 def _span(level: Level, sample: Sample, last: Sample | None) -> Span:

@@ -93,7 +93,8 @@ def statement(name: str, *, filler: bool, takes: bool) -> str:
     merged += [_extreme("min", one) for one in table.powers[1:2]] + [_extreme("max", one) for one in table.powers[2:]]
     if takes:
         later = "excluded.registers_at >= coalesce(registers_at, 0)"
-        merged += [f"{one} = iif({later}, excluded.{one}, {one})" for one in (*table.columns, "registers_at")]
+        # A register that was held back at the end keeps what it was before, within the row.
+        merged += [f"{one} = iif({later}, coalesce(excluded.{one}, {one}), {one})" for one in (*table.columns, "registers_at")]
         merged += ['"end" = excluded."end"'] if "end" not in table.key else []
     return insert + "UPDATE SET " + ", ".join(merged)
 

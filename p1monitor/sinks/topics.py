@@ -69,7 +69,9 @@ def reading_text(reading: Reading) -> str:
 
 
 def device_text(reading: Reading, device: Device) -> str | None:
-    """One M-Bus device's values; None while it has none. Says nothing that changes without a new capture."""
+    """One M-Bus device's values; None while it has none, or one is doubtful. Says nothing that changes without a new capture."""
+    if any(measurement.held for measurement in device.values.values()):
+        return None  # what was sent last still holds
     values = {name: _flat(measurement.value) for name, measurement in sent(device.values).items()}
     if all(value is None for value in values.values()):
         return None
