@@ -99,7 +99,7 @@ def check(config: Path) -> None:
     """Look whether everything that the configuration names can be reached from here."""
     from p1monitor.check import look  # noqa: PLC0415
 
-    settings = _load(config)
+    settings = _load_here(config)
     click.echo(f"{config}: good")
     answers = list(look(settings))
     for answer in answers:
@@ -108,9 +108,28 @@ def check(config: Path) -> None:
 
 
 @main.command()
-def detect() -> None:
-    """Look at every serial port for a meter, and print the configuration for it."""
-    sys.exit(0 if _detect(str(CONFIG)) else 1)
+@click.argument("where", required=False, metavar="[DEVICE | HOST:PORT]")
+@click.option("--toml", is_flag=True, help="On standard output nothing but the configuration; the rest on standard error.")
+def detect(where: str | None, toml: bool) -> None:
+    """Look for a meter, on every serial port or in one place, and print the configuration for it."""
+    sys.exit(0 if _detect(str(CONFIG), where, only_toml=toml) else 1)
+
+
+@main.command()
+@config_option
+@click.option("--url", help="The page of the daemon, in place of the configuration's.")
+@click.option("--password-file", type=click.Path(path_type=Path), help="A file with the page's password itself.")
+def status(config: Path, url: str | None, password_file: Path | None) -> None:
+    """Ask the daemon that runs what works."""
+    from p1monitor import asking  # noqa: PLC0415
+
+    try:
+        where = url or asking.address(_load_here(config).web)
+        good, lines = asking.report(where, password_file, lambda: click.prompt("Password of the page", hide_input=True, err=True))
+    except asking.AskError as error:
+        _fail(str(error), FAILED)
+    click.echo("\n".join(lines))
+    sys.exit(0 if good else 1)
 
 
 @main.command()
@@ -198,6 +217,17 @@ def _load(config: Path) -> Settings:
         _fail(str(error))
 
 
+def _load_here(config: Path) -> Settings:
+    """Load without systemd: what it gives to the service stands beside the configuration, under the same names."""
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return _load(config)
+    os.environ["CREDENTIALS_DIRECTORY"] = str(config.absolute().parent)
+    try:
+        return _load(config)
+    finally:
+        del os.environ["CREDENTIALS_DIRECTORY"]
+
+
 def _run(settings: Settings) -> None:
     from p1monitor.daemon import Daemon  # noqa: PLC0415
 
@@ -215,15 +245,15 @@ def _log_format() -> str:
     return "%(levelname)s%(message)s"
 
 
-def _detect(path: str) -> bool:
+def _detect(path: str, where: str | None = None, *, only_toml: bool = False) -> bool:
     from p1monitor import detect as looking  # noqa: PLC0415
 
-    found = []
-    for each in looking.detect():
-        click.echo(each.sentence)
-        found.append(each)
-    click.echo(looking.how_to_go_on(found, path))
-    return any(each.line for each in found)
+    try:
+        if only_toml:
+            return looking.tell(where, lambda words: click.echo(words, err=True), path, click.echo)
+        return looking.tell(where, click.echo, path)
+    except ValueError as error:
+        _fail(f"{where}: {error}")
 
 
 def _bytes(name: str) -> bytes:
