@@ -57,7 +57,9 @@ package=$(choose)
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "this wants Python 3.11 or later"
 python3 -c 'import ensurepip' 2>/dev/null || fail "this wants Python's venv module: apt-get install python3-venv"
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+stopped=no
+# Whatever goes wrong on the way: what was running runs again
+trap 'rm -rf "$scratch"; [ $stopped = no ] || systemctl start p1monitor' EXIT
 if ! "$opt/bin/python" -c 'import pip' 2>/dev/null; then # none yet, or one of a Python that is gone
   rm -rf "$opt"
   install -d "$(dirname "$opt")"
@@ -93,7 +95,10 @@ PYTHON
   say "the history was copied to $copy"
 }
 
-[ $running = no ] || systemctl stop p1monitor 2>/dev/null || true
+if [ $running = yes ] && systemctl is-active --quiet p1monitor; then
+  stopped=yes
+  systemctl stop p1monitor
+fi
 keep_history
 
 # The program
@@ -164,6 +169,7 @@ fi
 if [ $running = yes ]; then
   systemctl daemon-reload
   systemctl enable --quiet p1monitor
+  stopped=no
   if systemctl restart p1monitor; then say "the service runs"; else say "the service did not start: journalctl -u p1monitor"; fi
 elif [ -z "$PREFIX" ] && command -v systemctl >/dev/null; then
   systemctl enable --quiet p1monitor
