@@ -2,6 +2,9 @@
 # make test   everything the tests need, then all tests
 #
 # Both make their own environment in .venv. Another Python: make demo PYTHON=python3.12
+#
+# sudo make install     onto this machine as a service; again: upgrade; a wheel in dist/ (make wheel, on any machine) spares npm
+# sudo make uninstall   takes it away, but for the configuration and the history
 
 PYTHON ?= python3
 # For make endure: how long
@@ -9,7 +12,7 @@ MINUTES ?= 10
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml hatch_build.py web/package-lock.json
 
-.PHONY: demo test services lint format types bench wheel endure clean
+.PHONY: demo test services lint format types bench wheel install uninstall cleanroot endure clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.run
@@ -40,6 +43,17 @@ bench: .venv/.dev
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --outdir dist .
+
+# As root; see the top of the script for METER=, WHEEL= and PREFIX=
+install:
+	@METER="$(METER)" WHEEL="$(WHEEL)" PREFIX="$(PREFIX)" systemd/install.sh
+
+uninstall:
+	@PREFIX="$(PREFIX)" systemd/uninstall.sh
+
+# The whole life of an installation in a clean Debian: as root, some minutes, with debootstrap and Debian's packages at hand
+cleanroot: wheel
+	@tests/clean_root.sh
 
 # The daemon on a simulated meter that sends without a pause: does it keep up, and does its memory stay?
 endure: .venv/.dev

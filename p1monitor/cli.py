@@ -7,24 +7,17 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from p1monitor import __version__
-from p1monitor.config import ConfigError, load
-from p1monitor.rules import CHECKS, PROFILES
+from p1monitor.errands import FAILED, WRONG, address, explained, fail, load, load_here, pace, read_bytes, until_interrupted
+from p1monitor.rules import PROFILES
 from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
 
 CONFIG = Path("/etc/p1monitor/config.toml")
-#: Exit status where the configuration or the command's words are wrong; systemd does not try again (RestartPreventExitStatus).
-WRONG = 2
-#: … and where something stood in the way that may be gone the next time.
-FAILED = 1
 
 config_option = click.option("-c", "--config", type=click.Path(path_type=Path), default=CONFIG, show_default=True, help="The file.")
 
@@ -43,7 +36,7 @@ def run(config: Path) -> None:
         click.echo(f"{config} is not there.\n", err=True)
         _detect(str(config))
         sys.exit(WRONG)
-    _run(_load(config))
+    _run(load(config))
 
 
 @main.command()
@@ -57,12 +50,12 @@ def demo(model: str, days: int, listen: str) -> None:
     from p1monitor.p1.meters import MODELS  # noqa: PLC0415
 
     if model not in MODELS:
-        _fail(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
-    if not is_loopback(_address(listen)[0]):
-        _fail(f"{listen} is not a loopback address, and the demo has no password")
-    with _explained():
-        socket.create_server(_address(listen)).close()  # before a month is simulated for nothing
-    with tempfile.TemporaryDirectory(prefix="p1monitor-demo-") as folder, _explained():
+        fail(f'there is no simulated meter "{model}": choose one of {", ".join(MODELS)}')
+    if not is_loopback(address(listen)[0]):
+        fail(f"{listen} is not a loopback address, and the demo has no password")
+    with explained():
+        socket.create_server(address(listen)).close()  # before a month is simulated for nothing
+    with tempfile.TemporaryDirectory(prefix="p1monitor-demo-") as folder, explained():
         path = Path(folder) / "history.sqlite"
         click.echo(f"{MODELS[model].title}: simulating the last {days} days …")
         count = past.fill(path, "home", model, 0, days)
@@ -90,7 +83,7 @@ def decode(files: tuple[str, ...], as_json: bool, crc: str, profile: str) -> Non
 
     good = 0
     for name in files or ("-",):
-        stream = Stream(name, _bytes(name), crc, profile)
+        stream = Stream(name, read_bytes(name), crc, profile)
         for fine, text in stream.lines() if as_json else stream.tables():
             good += fine
             click.echo(text)
@@ -105,7 +98,7 @@ def check(config: Path) -> None:
     """Look whether everything that the configuration names can be reached from here."""
     from p1monitor.check import look  # noqa: PLC0415
 
-    settings = _load(config)
+    settings = load_here(config)
     click.echo(f"{config}: good")
     answers = list(look(settings))
     for answer in answers:
@@ -114,9 +107,28 @@ def check(config: Path) -> None:
 
 
 @main.command()
-def detect() -> None:
-    """Look at every serial port for a meter, and print the configuration for it."""
-    sys.exit(0 if _detect(str(CONFIG)) else 1)
+@click.argument("where", required=False, metavar="[DEVICE | HOST:PORT]")
+@click.option("--toml", is_flag=True, help="On standard output nothing but the configuration; the rest on standard error.")
+def detect(where: str | None, toml: bool) -> None:
+    """Look for a meter, on every serial port or in one place, and print the configuration for it."""
+    sys.exit(0 if _detect(str(CONFIG), where, only_toml=toml) else 1)
+
+
+@main.command()
+@config_option
+@click.option("--url", help="The page of the daemon, in place of the configuration's.")
+@click.option("--password-file", type=click.Path(path_type=Path), help="A file with the page's password itself.")
+def status(config: Path, url: str | None, password_file: Path | None) -> None:
+    """Ask the daemon that runs what works."""
+    from p1monitor import asking  # noqa: PLC0415
+
+    try:
+        where = url or asking.address(load_here(config).web)
+        good, lines = asking.report(where, password_file, lambda: click.prompt("Password of the page", hide_input=True, err=True))
+    except asking.AskError as error:
+        fail(str(error), FAILED)
+    click.echo("\n".join(lines))
+    sys.exit(0 if good else 1)
 
 
 @main.command()
@@ -149,16 +161,16 @@ def simulate(
         click.echo("\n".join(meter.listing()))
         return
     if sum((pty, tcp is not None, path is not None)) != 1:
-        _fail("say where to: one of --pty, --tcp, --file")
+        fail("say where to: one of --pty, --tcp, --file")
     try:
-        play = meter.play(model, seed, start, scenes, _pace(speed), past_days=days if path else 0)
+        play = meter.play(model, seed, start, scenes, pace(speed), past_days=days if path else 0)
     except meter.SimulateError as error:
-        _fail(str(error))
-    with _explained(), _until_interrupted():
+        fail(str(error))
+    with explained(), until_interrupted():
         if pty:
             meter.to_pty(play, click.echo)
         elif tcp is not None:
-            meter.to_tcp(play, _address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)
+            meter.to_tcp(play, address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)
         elif path is not None:
             click.echo(f"{meter.to_file(play, path, days)} telegrams")
 
@@ -171,14 +183,14 @@ def simulate(
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the page, without --config.")
 def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str) -> None:
     """Run the daemon on a file of telegrams, with a temporary history."""
-    pace = _pace(speed)
-    _address(listen)
-    settings = _load(config) if config else Settings(meters=(MeterSettings(),), history=None, web=WebSettings(listen=listen))
-    source = SourceSettings(type="replay", path=file.absolute(), speed=pace, loop=loop)
+    speed_up = pace(speed)
+    address(listen)
+    settings = load(config) if config else Settings(meters=(MeterSettings(),), history=None, web=WebSettings(listen=listen))
+    source = SourceSettings(type="replay", path=file.absolute(), speed=speed_up, loop=loop)
     with tempfile.TemporaryDirectory(prefix="p1monitor-replay-") as folder:
         first = replace(settings.meters[0], source=source)
         if not _run(replace(settings, meters=(first,), history=HistorySettings(path=Path(folder) / "history.sqlite"))):
-            _fail(f"{file}: no good telegram", FAILED)
+            fail(f"{file}: no good telegram", FAILED)
 
 
 @main.command()
@@ -201,37 +213,9 @@ def passwd(output: Path | None) -> None:
             output.write_text(line + "\n")
             click.echo(f"{output}: written. In [web]: password_file = {str(output.absolute())!r}")
     except PasswordError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{output}: {error.strerror}")
-
-
-def _address(text: str) -> tuple[str, int]:
-    from p1monitor.listen import split  # noqa: PLC0415
-
-    try:
-        return split(text)
-    except ValueError as error:
-        _fail(f"{text}: {error}")
-
-
-def _load(config: Path) -> Settings:
-    try:
-        return load(config)
-    except ConfigError as error:
-        _fail(str(error))
-
-
-def _pace(speed: str) -> float | None:
-    """Times real pace, within the limits of the configuration; None for as fast as it goes."""
-    try:
-        pace = None if speed == "max" else float(speed)
-    except ValueError:
-        _fail(f'--speed {speed}: a number, or "max"')
-    wrong = None if pace is None else CHECKS[SourceSettings, "speed"](pace)
-    if wrong:
-        _fail(f"--speed {speed}: {wrong}")
-    return pace
+        fail(f"{output}: {error.strerror}")
 
 
 def _run(settings: Settings) -> int:
@@ -239,7 +223,7 @@ def _run(settings: Settings) -> int:
     from p1monitor.daemon import Daemon  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format=_log_format(), stream=sys.stderr)
-    with _explained():
+    with explained():
         daemon = Daemon(settings)
         daemon.run()
         return sum(int(told["telegrams"]) for told in daemon.status.snapshot()["meters"].values())
@@ -254,57 +238,12 @@ def _log_format() -> str:
     return "%(levelname)s%(message)s"
 
 
-def _detect(path: str) -> bool:
+def _detect(path: str, where: str | None = None, *, only_toml: bool = False) -> bool:
     from p1monitor import detect as looking  # noqa: PLC0415
 
-    found = []
-    for each in looking.detect():
-        click.echo(each.sentence)
-        found.append(each)
-    click.echo(looking.how_to_go_on(found, path))
-    return any(each.line for each in found)
-
-
-def _bytes(name: str) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        _fail(f"{name}: {error.strerror}")
-    if not name.endswith(".hex"):
-        return data
-    try:
-        return bytes.fromhex(data.decode("ascii"))
-    except ValueError:
-        _fail(f"{name}: no hex dump")
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what a user can put right into one sentence."""
-    from p1monitor.password import PasswordError  # noqa: PLC0415
-    from p1monitor.recorder.opening import StoreError  # noqa: PLC0415
-    from p1monitor.sources import SourceError  # noqa: PLC0415
-    from p1monitor.webapp import WebError  # noqa: PLC0415
-
-    try:
-        yield
-    except (ConfigError, PasswordError) as error:
-        _fail(str(error))
-    except (StoreError, SourceError, WebError) as error:
-        _fail(str(error), FAILED)
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[0]
-        _fail(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
-
-
-def _fail(sentence: str, status: int = WRONG) -> NoReturn:
-    click.echo(f"p1monitor: {sentence}", err=True)
-    sys.exit(status)
+        if only_toml:
+            return looking.tell(where, lambda words: click.echo(words, err=True), path, click.echo)
+        return looking.tell(where, click.echo, path)
+    except ValueError as error:
+        fail(f"{where}: {error}")

@@ -1,104 +1,170 @@
-"""Looks at the serial ports of this host for a meter, and says in plain words what it found. Never changes a file."""
+"""Listens on serial ports and network addresses for a meter, and says in plain words what it found. Never changes a file."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
 
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.p1.framer import Frame, Framer, Rejected
-from p1monitor.p1.telegram import Telegram, parse
-from p1monitor.sources import Forgetful, SourceError
+from p1monitor.diagnosis import CONSOLE, Heard, diagnose, how_to_go_on, meter_lines
+from p1monitor.listen import split
+from p1monitor.p1.framer import Frame, Framer
+from p1monitor.p1.origin import origin
+from p1monitor.p1.reading import decode
+from p1monitor.p1.telegram import parse
+from p1monitor.settings import SourceSettings
+from p1monitor.sources import Forgetful, Source, SourceError, build
 from p1monitor.sources.line import DWELL_S
-from p1monitor.sources.ports import Port, ports
+from p1monitor.sources.ports import Port, consoles, ports
 from p1monitor.sources.serial import SerialSource
 
-LOOK_S = 2 * DWELL_S + 6.0  #: per port: both settings for longer than the slowest period, and a telegram at 9 600 baud
+__all__ = ["LOOK_S", "Found", "detect", "look_at", "target", "tell"]
 
-NO_PORT = (
-    "There is no serial port here. Plug the P1 cable into the meter and into this computer, and try again.\n"
-    'A meter that is read over the network (ser2net, SlimmeLezer) wants type = "tcp" with its host and port.'
-)
+#: Per port: both settings for longer than the slowest period, and a telegram. All ports at once, so half a minute is enough.
+LOOK_S = 2 * DWELL_S + 4.0
+#: Silence that parts two telegrams: the fastest meters send for a tenth of each second.
+PAUSE_S = 0.4
+#: Ports listened to at once; each costs a thread.
+AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a port gave."""
+    """What a port or an address gave."""
 
-    port: Port
-    sentence: str  #: in plain words
-    line: str | None = None  #: the settings that gave a valid telegram; None where none did
-    telegram: Telegram | None = None
+    source: SourceSettings
+    heard: Heard | None  #: None where it could not be listened to
+    trouble: str = ""  #: … and why
+
+    @property
+    def where(self) -> str:
+        """For people: the device, or host and port."""
+        return self.source.device or f"{self.source.host}:{self.source.port}"
+
+    @property
+    def good(self) -> bool:
+        """Whether there is a meter."""
+        return self.heard is not None and self.heard.reading is not None
+
+    @property
+    def lines(self) -> list[str]:
+        """What to tell, the first line with the place."""
+        if self.heard is None:
+            return [self.trouble]
+        if self.heard.reading is None:
+            return [f"{self.where}: {diagnose(self.heard, LOOK_S)}"]
+        first, *more = meter_lines(self.heard, origin(self.heard.reading))
+        return [f"{self.where}: {first}", *(f"  {line}" for line in more)]
 
 
-def detect(there: Sequence[Port] | None = None, clock: Clock = SYSTEM) -> Iterator[Found]:
-    """Look at each port in turn, half a minute at most; what it gave comes as soon as it is known."""
-    for port in ports() if there is None else there:
-        yield look_at(port, clock)
+def target(text: str) -> SourceSettings:
+    """The source that a word on the command line names: a device, or host:port; ValueError says what is wrong."""
+    if text.startswith("/") or ":" not in text:
+        return SourceSettings(device=text if text.startswith("/") else f"/dev/{text}")
+    host, port = split(text)
+    return SourceSettings(type="tcp", host=host, port=port)
 
 
-def look_at(port: Port, clock: Clock = SYSTEM) -> Found:
-    """Listen on the port, with the settings that meters use, until a valid telegram comes or the time is over."""
-    source = SerialSource(port.best, "auto", Forgetful(), clock)
+def detect(there: Sequence[SourceSettings], clock: Clock = SYSTEM, busy: dict[str, str] | None = None) -> Iterator[Found]:
+    """Listen on all of them at once, half a minute at most; what one gave comes as soon as it is known.
+
+    `busy` are serial consoles: they are not touched.
+    """
+    known = consoles() if busy is None else busy
+    answers: SimpleQueue[Found] = SimpleQueue()
+    for place in there[:AT_ONCE]:
+        # Daemons: Ctrl-C need not wait for them.
+        Thread(target=lambda one=place: answers.put(look_at(one, clock, known)), daemon=True).start()
+    for _ in there[:AT_ONCE]:
+        yield answers.get()
+
+
+def look_at(place: SourceSettings, clock: Clock = SYSTEM, busy: dict[str, str] | None = None) -> Found:
+    """Listen there, with the settings that meters use, until a meter is known or the time is over."""
+    why = (busy or {}).get(os.path.realpath(place.device)) if place.device else None
+    if why:
+        return Found(place, None, CONSOLE.format(device=place.device, why=why))
+    source = build(place, Forgetful(), clock)
+    until = clock.monotonic() + LOOK_S
     try:
         source.open()
-        return _listen(port, source, clock)
+        return Found(place, _listen(source, until, clock))
     except SourceError as trouble:
-        return Found(port, f"{trouble}.")
+        return Found(place, None, f"{trouble}.")
     finally:
         source.close()
 
 
-def _listen(port: Port, source: SerialSource, clock: Clock) -> Found:
-    framer, refused, heard = Framer(), "", 0
-    until = clock.monotonic() + LOOK_S
+def _listen(source: Source, until: float, clock: Clock) -> Heard:
+    before = source.port_errors() or {}
+    heard, framers, rhythm = Heard(), {"auto": Framer(), "x25": Framer("x25")}, _Rhythm()
     for chunk in source.chunks():
-        heard += len(chunk)
-        for event in framer.feed(chunk):
-            if isinstance(event, Frame):
-                return _meter(port, source.line, parse(event))
-            refused = event.words
-        if clock.monotonic() >= until:
+        now = clock.monotonic()
+        rhythm.hear(len(chunk), now)
+        heard.bytes += len(chunk)
+        for crc, framer in framers.items():
+            for event in framer.feed(chunk):
+                if not isinstance(event, Frame):
+                    if crc == "auto":
+                        heard.refused[event.reason] += 1
+                elif heard.reading is None or heard.crc == crc:
+                    source.proven()
+                    heard.crc, heard.reading = crc, decode(parse(event))
+                    rhythm.telegram(now)
+        if rhythm.sure or now >= until:
             break
-    return Found(port, _nothing(port, framer.noise, refused, heard))
+    heard.period_s = rhythm.period_s
+    heard.line = source.line if isinstance(source, SerialSource) else ""
+    heard.noise = framers["auto"].noise
+    after = source.port_errors() or {}
+    heard.line_errors = sum(after.get(name, 0) - before.get(name, 0) for name in ("frame", "parity", "brk"))
+    return heard
 
 
-def _meter(port: Port, line: str, telegram: Telegram) -> Found:
-    proof = "without a checksum" if telegram.crc == "absent" else "with a valid checksum"
-    return Found(port, f"{port.best}: the meter {telegram.identification} sends telegrams at {line}, {proof}.", line, telegram)
+class _Rhythm:
+    """The period, from the ends of what came between two silences: the settings need not be right yet."""
+
+    def __init__(self) -> None:
+        self._last = self._end = self._telegram = None  # type: float | None
+        self.period_s: float | None = None
+        self.sure = False
+
+    def hear(self, length: int, now: float) -> None:
+        """So many bytes came, or none."""
+        if not length:
+            return
+        if self._last is not None and now - self._last >= PAUSE_S:
+            self._end = self._last
+        self._last = now
+
+    def telegram(self, now: float) -> None:
+        """A valid telegram is complete: two of them are sure, one and an earlier end of anything a good guess."""
+        if self._telegram is not None and now - self._telegram >= PAUSE_S:
+            self.period_s, self.sure = now - self._telegram, True
+        elif self._end is not None and self._telegram is None:
+            self.period_s = now - self._end
+        self._telegram = self._telegram or now
 
 
-def _nothing(port: Port, noise: Rejected | None, refused: str, heard: int) -> str:
-    if not heard:
-        return (
-            f"{port.best}: nothing came in {LOOK_S:.0f} s. Is the cable in the meter's P1 port, "
-            "and has the grid company activated the port?"
-        )
-    words = noise.words if noise is not None else refused or "no whole telegram"
-    return f"{port.best}: {heard} bytes came in {LOOK_S:.0f} s, but no valid telegram: {words}."
+def tell(words: str | None, say: Callable[[str], None], path: str, paste: Callable[[str], None] | None = None) -> bool:
+    """Look, and say what was found and how to go on; `paste` gets the configuration alone. True if there is a meter."""
+    there = [target(words)] if words else [SourceSettings(device=port.best) for port in _named()]
+    busy = consoles()
+    if there:
+        many = there[0].device or words if len(there) == 1 else f"{len(there)} serial ports"
+        say(f"Listening on {many}, {LOOK_S:.0f} seconds at most …")
+    found = []
+    for each in detect(there, busy=busy):
+        for line in each.lines:
+            say(line)
+        found.append(each)
+    meters = [(each.source, each.heard) for each in found if each.good and each.heard]
+    say(how_to_go_on(meters, looked=bool(there), busy=busy, path=path, paste=paste))
+    return bool(meters)
 
 
-def configuration(found: Found) -> str:
-    """The tables of a configuration file that read this meter."""
-    return (
-        "[[meter]]\n"
-        'name = "home"\n'
-        "\n"
-        "[meter.source]\n"
-        'type = "serial"\n'
-        f"device = {json.dumps(found.port.best)}\n"
-        f'settings = "auto"  # {found.line or "not found yet"}\n'
-    )
-
-
-def how_to_go_on(found: Sequence[Found], path: str = "/etc/p1monitor/config.toml") -> str:
-    """What to do next, for somebody who has no configuration yet."""
-    if not found:
-        return NO_PORT
-    meters = [each for each in found if each.line is not None]
-    if not meters:
-        return "No meter was found. Until one is, `p1monitor demo` shows p1monitor with a simulated meter."
-    tables = "\n".join(configuration(each) for each in meters)
-    names = " and give each meter a name of its own" if len(meters) > 1 else ""
-    return f"Write this into {path}{names}, then start `p1monitor run`:\n\n{tables}"
+def _named() -> tuple[Port, ...]:
+    return ports()

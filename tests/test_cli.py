@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import stat
@@ -21,10 +22,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from p1monitor import asking
 from p1monitor.cli import main
 from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.telegram import parse
 from p1monitor.password import verify
+from p1monitor.settings import WebSettings
 from tests.services import free_port
 
 DEADLINE_S = 20.0
@@ -283,6 +286,74 @@ def test_detect_on_a_host_without_ports(monkeypatch: pytest.MonkeyPatch) -> None
     result = call("detect")
     assert result.exit_code == 1
     assert "no serial port" in result.stdout
+    result = call("detect", "--toml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "not a port" in call("detect", "slimmelezer:x").stderr
+
+
+def test_status_of_a_daemon_behind_its_password(tmp_path: Path) -> None:
+    port = free_port()
+    call("passwd", "-o", str(tmp_path / "page"), given="correct horse\n")
+    (tmp_path / "clear").write_text("correct horse\n")
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""[[meter]]
+[meter.source]
+type = "simulated"
+[history]
+path = "{tmp_path}/history.sqlite"
+[web]
+listen = "0.0.0.0:{port}"
+password_file = "$CREDENTIALS_DIRECTORY/page"
+"""
+    )
+    words = ("status", "-c", str(config))
+    result = call(*words, "--password-file", str(tmp_path / "clear"))
+    assert result.exit_code == 1
+    assert f"http://127.0.0.1:{port} does not answer" in result.stderr
+    environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "p1monitor", "run", "-c", str(config)], env=environment, stderr=subprocess.DEVNULL
+    ) as daemon:
+        end = time.monotonic() + DEADLINE_S
+        while (result := call(*words, "--password-file", str(tmp_path / "clear"))).exit_code and time.monotonic() < end:
+            time.sleep(0.1)
+        asked = call(*words, given="wrong horse\n")
+        prompted = call(*words, given="correct horse\n")
+        daemon.terminate()
+    assert re.search(r"^ok   meter home: ISK5\\2M550T-1013, the last telegram \d+ s ago", result.stdout, re.MULTILINE), (
+        result.output
+    )
+    assert "ok   recorder: ok" in result.stdout
+    assert prompted.stdout.startswith("p1monitor 0")
+    assert (asked.exit_code, "not the page's password" in asked.stderr) == (1, True)
+
+
+def test_words_of_a_status_that_is_not_well() -> None:
+    good, lines = asking.words(
+        {
+            "version": "1",
+            "uptime_s": 7300,
+            "meters": {
+                "home": {
+                    "stale": True,
+                    "age_s": None,
+                    "source": "serial",
+                    "last_trouble": "no cable",
+                    "refused": {"crc": 3},
+                }
+            },
+            "sinks": {"mqtt": {"state": "retrying", "accepted": 3, "queued": 2, "last_error": "no broker"}},
+        }
+    )
+    assert not good
+    assert lines == [
+        "p1monitor 1, running for 2 hours",
+        "NOT  meter home: no telegram yet, 0 in all, from serial, 3 refused: no cable",
+        "NOT  mqtt: retrying, 3 readings taken, 2 waiting: no broker",
+    ]
+    assert asking.address(None) == "http://127.0.0.1:8080"
+    assert asking.address(WebSettings(listen="[::]:80")) == "http://[::1]:80"
 
 
 def test_run_reads_a_pty_keeps_a_history_and_stops_on_sigterm(tmp_path: Path) -> None:

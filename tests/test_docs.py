@@ -12,6 +12,7 @@ from flask import Flask
 
 from p1monitor import __version__, cli, rules
 from p1monitor.live import Live
+from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import KINDS
 from p1monitor.settings import MeterSettings, SourceSettings, WebSettings
@@ -99,6 +100,12 @@ def test_links_between_papers_lead_somewhere() -> None:
     for paper in PAPERS:
         for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", paper.read_text()):
             assert (paper.parent / target).exists(), f"{paper.name}: {target}"
+
+
+def test_new_names_of_the_get_started_page_are_names() -> None:
+    named = set(re.findall(r"`p1_home_(\w+)`", (ROOT / "docs" / "get-started.md").read_text()))
+    assert {name for name in named if row_of(name) is None} == set()
+    assert len(named) > 15
 
 
 def test_changelog_has_a_place_for_what_comes() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -10,7 +12,12 @@ from time import monotonic
 BY_ID = Path("/dev/serial/by-id")
 DEV = Path("/dev")
 PROC = Path("/proc")
+#: A name in the kernel's console= that is a serial port, as the firmware of a Pi and most bootloaders write it.
+CONSOLE = re.compile(r"\bconsole=((?:ttyAMA|ttyS|serial)\d+)")
+SERIAL = ("ttyAMA", "ttyS", "ttyUSB", "ttyACM", "serial")
 PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial0")  #: the kernel's names for ports a meter can hang on
+MASTERS = frozenset({"/dev/ptmx", "/dev/pts/ptmx"})
+GETTIES = ("agetty", "getty", "mgetty")
 SEARCH_S = 2.0  #: looking through /proc for a holder may take no longer: it only makes a message better
 
 
@@ -45,6 +52,20 @@ def ports(dev: Path = DEV, by_id: Path = BY_ID) -> tuple[Port, ...]:
     return tuple(Port(found[real], stable.get(real)) for real in sorted(found))
 
 
+def consoles(dev: Path = DEV, proc: Path = PROC) -> dict[str, str]:
+    """Serial ports on which this host talks to people -> how we know: a login prompt (getty), or the kernel's console."""
+    found: dict[str, str] = {}
+    for process in proc.glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended while we looked
+            program, *words = _words(process)
+            if Path(program).name in GETTIES:
+                found |= {word: "a login prompt (getty) runs on it" for word in words if word.startswith(SERIAL)}
+    with contextlib.suppress(OSError):  # a host that does not tell
+        for word in CONSOLE.findall((proc / "cmdline").read_text(errors="replace")):
+            found[word] = f"console={word} in the kernel's command line"
+    return {os.path.realpath(dev / word): why for word, why in found.items() if (dev / word).exists()}
+
+
 def advice(device: str, dev: Path = DEV, by_id: Path = BY_ID) -> str | None:
     """A sentence for one who configured a name that the next boot may give to another port; None if all is well."""
     if by_id in Path(device).parents:
@@ -68,13 +89,15 @@ def holders(device: str, proc: Path = PROC) -> tuple[tuple[Holder, ...], bool]:
         if monotonic() > deadline:
             return tuple(found), False
         try:
-            held = any(_target(link) == real for link in (process / "fd").iterdir())
+            open_files = {_target(link) for link in (process / "fd").iterdir()}
         except PermissionError:
             complete = False
             continue
         except OSError:
             continue  # it ended while we looked
-        if held:
+        # A simulator has both ends of its pseudo-terminal open, and reads from neither
+        simulator = process.name != str(os.getpid()) and real.startswith("/dev/pts/") and MASTERS & open_files
+        if real in open_files and not simulator:
             found.append(Holder(int(process.name), _command(process)))
     return tuple(found), complete
 
@@ -88,11 +111,14 @@ def _target(link: Path) -> str:
 
 def _command(process: Path) -> str:
     try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
         # An interpreter says nothing: name the script as well.
-        return " ".join(Path(os.fsdecode(word)).name for word in words[:2] if word) or _name(process)
+        return " ".join(Path(word).name for word in _words(process)[:2] if word) or _name(process)
     except OSError:
         return "a program"
+
+
+def _words(process: Path) -> list[str]:
+    return [os.fsdecode(word) for word in (process / "cmdline").read_bytes().split(b"\0")]
 
 
 def _name(process: Path) -> str:

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# The life of an installation in a clean Debian root: install, look, run, upgrade, uninstall. Called by `make cleanroot`.
+#
+# Wants root, debootstrap, a wheel in dist/ and a Python here of the same version as the root's. The root is a temporary
+# folder, and goes; BASE=FOLDER keeps the bare Debian there for the next time. SUITE= and MIRROR= are debootstrap's.
+set -euo pipefail
+
+project=$(cd "$(dirname "$0")/.." && pwd)
+python=${PYTHON:-$project/.venv/bin/python}
+suite=${SUITE:-bookworm}
+scratch=$(mktemp -d)
+base=${BASE:-$scratch/base}
+root=$scratch/root
+daemon=
+
+leave() {
+  [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+  ! mountpoint -q "$root/proc" || umount "$root/proc"
+  rm -rf --one-file-system "$scratch"
+}
+trap leave EXIT
+
+step() { echo "== $*"; }
+wrong() { echo "WRONG: $*" >&2; exit 1; }
+within=(chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8)
+inside() { timeout 300 "${within[@]}" "$@"; }
+# The root has no network of its own: what pip needs was fetched outside
+install() { inside PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels METER="${1:-}" make -s -C /src install; }
+rights() { stat -c '%a %U' "$root$1"; }
+expect() { [ "$1" = "$2" ] || wrong "$3: $1, not $2"; }
+
+step "a clean Debian $suite"
+packages=python3-venv,make,systemd,udev
+if [ ! -x "$base/usr/bin/python3" ]; then
+  timeout 900 debootstrap --variant=minbase --include=$packages "$suite" "$base" ${MIRROR:+"$MIRROR"} >"$scratch/log" \
+    || { tail "$scratch/log"; wrong debootstrap; }
+fi
+cp -a "$base" "$root"
+mount -t proc proc "$root/proc"
+
+step "the source as a clone has it, the wheel beside it, and what it needs"
+mkdir -p "$root/src/dist" "$root/wheels"
+(cd "$project" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c) | tar -x -C "$root/src"
+wheel=$(ls -t "$project"/dist/p1monitor_daemon-*.whl | head -n 1)
+cp "$wheel" "$root/src/dist"
+timeout 300 "$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$root/wheels" "$wheel"
+
+step "make install, which finds a simulated meter over TCP"
+"$python" -m p1monitor simulate --tcp 127.0.0.1:47001 >/dev/null & daemon=$!
+sleep 2
+install 127.0.0.1:47001 | tee "$scratch/told"
+kill "$daemon"; wait "$daemon" || true; daemon=
+password=$(sed -n 's/.*shown this once: //p' "$scratch/told")
+[ -n "$password" ] || wrong "no password was shown"
+expect "$(rights /etc/p1monitor/config.toml)" "644 root" "config.toml"
+expect "$(rights /etc/p1monitor/page)" "600 root" "page"
+expect "$(rights /etc/systemd/system/p1monitor.service)" "644 root" "the unit"
+expect "$(rights /etc/udev/rules.d/99-p1monitor.rules)" "644 root" "the rule"
+[ -L "$root/etc/systemd/system/multi-user.target.wants/p1monitor.service" ] || wrong "not enabled"
+! grep -rqs "$password" "$root/etc" "$root/opt" || wrong "the password itself was kept"
+grep -q '^host = "127.0.0.1"' "$root/etc/p1monitor/config.toml" || wrong "detect's answer is not in the configuration"
+[ -z "$(find "$root/opt/p1monitor" "$root/etc/p1monitor" -perm -o+w ! -type l)" ] || wrong "others may write"
+
+step "the unit, by systemd-analyze"
+inside systemd-analyze verify --man=no p1monitor.service 2>"$scratch/verify" || wrong "verify: $(cat "$scratch/verify")"
+[ ! -s "$scratch/verify" ] || wrong "verify says: $(cat "$scratch/verify")"
+inside systemd-analyze security --offline=true --threshold=16 --no-pager /etc/systemd/system/p1monitor.service | tail -n 1
+
+step "its ExecStart, as a user of its own, with what systemd would give it"
+sed -i -e 's/^type = "tcp"/type = "simulated"/' -e '/^host = /d' -e '/^port = /d' -e 's/0\.0\.0\.0:8080/0.0.0.0:47080/' "$root/etc/p1monitor/config.toml"
+user=61184 # the first of those that DynamicUser= gives
+mkdir -p "$root/run/credentials"
+command install -d -m 700 -o $user -g $user "$root/var/lib/p1monitor" "$root/run/p1monitor" "$root/run/credentials/p1monitor"
+command install -m 400 -o $user -g $user "$root/etc/p1monitor/page" "$root/run/credentials/p1monitor/page"
+start=$(sed -n 's/^ExecStart=//p' "$root/etc/systemd/system/p1monitor.service")
+serve() {
+  # shellcheck disable=SC2086  # its words are words
+  "${within[@]}" CREDENTIALS_DIRECTORY=/run/credentials/p1monitor setpriv --reuid=$user --regid=$user --clear-groups --no-new-privs $start >"$scratch/log" 2>&1 &
+  daemon=$!
+  for _ in $(seq 60); do
+    sleep 0.5
+    if echo "$password" | inside p1monitor status --password-file /dev/stdin --url http://127.0.0.1:47080 >"$scratch/status" 2>&1; then return; fi
+  done
+  cat "$scratch/status" "$scratch/log"
+  wrong "the daemon does not say that it works"
+}
+finish() { kill "$daemon"; wait "$daemon" || true; daemon=; }
+code() { curl -s -o "$scratch/page" -w '%{http_code}' "$@"; }
+serve
+cat "$scratch/status"
+expect "$(code http://127.0.0.1:47080/)" 303 "the page without its password"
+expect "$(code http://127.0.0.1:47080/api/v1/live)" 401 "the numbers without the password"
+expect "$(code -u "me:$password" http://127.0.0.1:47080/)" 200 "the page with its password"
+grep -qi '<html' "$scratch/page" || wrong "that is no page"
+expect "$(code -u "me:$password" http://127.0.0.1:47080/vendor/uPlot.iife.min.js)" 200 "the charts"
+finish
+count() { inside /opt/p1monitor/bin/python -c "import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); print(sum(d.execute(f'select count(*) from \"{t}\"').fetchone()[0] for (t,) in d.execute(\"select name from sqlite_master where type='table'\").fetchall()))" "$1"; }
+rows=$(count /var/lib/p1monitor/history.sqlite)
+[ "$rows" -gt 0 ] || wrong "no history"
+
+step "make install again: an upgrade"
+sum=$(cat "$root/etc/p1monitor/config.toml" "$root/etc/p1monitor/page" | sha256sum)
+install | tee "$scratch/told"
+! grep -q 'shown this once' "$scratch/told" || wrong "a new password"
+expect "$(cat "$root/etc/p1monitor/config.toml" "$root/etc/p1monitor/page" | sha256sum)" "$sum" "the configuration"
+copy=$(cd "$root" && ls var/backups/p1monitor/history-*.sqlite)
+expect "$(count "/$copy")" "$rows" "rows in the copy"
+expect "$(stat -c %a "$root/$copy")" 600 "rights of the copy"
+expect "$(count /var/lib/p1monitor/history.sqlite)" "$rows" "rows after the upgrade"
+serve
+finish
+
+step "make uninstall"
+inside make -s -C /src uninstall
+find "$root" -xdev \( -path "$root/src" -o -path "$root/wheels" -o -path "$root/run" -o -path "$root/tmp" \) -prune -o -iname '*p1monitor*' -print \
+  | sed "s|$root||" | sort | tee "$scratch/left"
+expect "$(tr '\n' ' ' <"$scratch/left")" "/etc/p1monitor /var/backups/p1monitor /var/lib/p1monitor " "what is left"
+echo "== all of it is as it should be"
