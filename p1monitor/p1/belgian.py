@@ -13,7 +13,7 @@ from p1monitor.p1.telegram import Telegram
 
 _AMPERES = (5, 2)
 _PEAK = line("monthly_power_peak_w")
-_GAS = device_line("mbus_value", "m3", source="E")
+_GAS = device_line("mbus_value", "m3", kind="mbus_third")
 _WATER = device_line("mbus_value", "m3", channel=2)
 _LINES = (
     line("emucs_version"),
@@ -38,8 +38,8 @@ _LINES = (
     line("current_limit_l1_a", (3, 0)),
     line("message_text"),
 )
-_GAS_LINES = (device_line("mbus_type"), device_line("mbus_id", source="E"), device_line("mbus_state"), _GAS)
-_WATER_LINES = (device_line("mbus_type", channel=2), device_line("mbus_id", channel=2, source="E"), _WATER)
+_GAS_LINES = (device_line("mbus_type"), device_line("mbus_id", kind="mbus_id_2"), device_line("mbus_state"), _GAS)
+_WATER_LINES = (device_line("mbus_type", channel=2), device_line("mbus_id", channel=2, kind="mbus_id_2"), _WATER)
 _EMUCS3_LINES = (*_LINES, *_GAS_LINES, *_WATER_LINES)
 _DELTA_LINES = (*_LINES, *_GAS_LINES)
 #: What meters print for a month without a peak.

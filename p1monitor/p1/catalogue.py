@@ -208,12 +208,9 @@ def code_of(row: Row, *, b: int = 0, channel: int = 1) -> str:
     return f"{medium[:-1]}{ {'B': b, 'n': channel}.get(medium[-1], medium[-1]) }:{rest}"
 
 
-def device_row(kind: str, source: str = "") -> Row:
-    """Return the first row of a kind that only M-Bus devices have (their names, such as equipment_id, are not theirs alone).
-
-    Where the countries use different codes, `source` says whose.
-    """
-    return next(row for row in ROWS if row.kind == kind and source in ("", row.source))
+def device_row(kind: str) -> Row:
+    """Return the first row of a kind that only M-Bus devices have (their names, such as equipment_id, are not theirs alone)."""
+    return next(row for row in ROWS if row.kind == kind)
 
 
 def with_digits(row: Row, whole: int, decimals: int) -> Row:

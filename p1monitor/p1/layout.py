@@ -63,10 +63,13 @@ def each_phase(name: str) -> tuple[Line, ...]:
     return tuple(line(name.format(phase)) for phase in PHASES)
 
 
-def device_line(kind: str, printed: str = "", *, channel: int = 1, source: str = "") -> Line:
-    """Return the line of an M-Bus device, with the unit of its medium. Its key is the kind and the channel: mbus_value_1."""
-    row = replace(device_row(kind, source), printed=printed)
-    return Line(f"{kind}_{channel}", row, code_of(row, channel=channel))
+def device_line(what: str, printed: str = "", *, channel: int = 1, kind: str = "") -> Line:
+    """Return the line of an M-Bus device, with the unit of its medium. Its key is what it says, and the channel: mbus_value_1.
+
+    `kind` is the row's, where a country says the same under a code of its own.
+    """
+    row = replace(device_row(kind or what), printed=printed)
+    return Line(f"{what}_{channel}", row, code_of(row, channel=channel))
 
 
 def telegram(identification: str, lines: tuple[Line, ...], values: Mapping[str, Given], crc: str) -> Telegram:
