@@ -78,6 +78,11 @@ def expected(name: str, state: State) -> Iterator[tuple[str, Decimal]]:
             yield f"power_import_l{phase}_w", Decimal(max(watts, 0))
 
 
+def twice(at: datetime) -> bool:
+    """Whether the wall clock shows this time again an hour later."""
+    return central(at).replace(tzinfo=None) == central(at + timedelta(hours=1)).replace(tzinfo=None)
+
+
 @LOOSE
 @given(name=st.sampled_from(list(MODELS)), moment=MOMENTS, seed=SEEDS)
 def test_the_decoded_values_are_the_households(name: str, moment: datetime, seed: int) -> None:
@@ -85,8 +90,12 @@ def test_the_decoded_values_are_the_households(name: str, moment: datetime, seed
     for value, meant in expected(name, state):
         assert number(reading, value) == meant, value
     for device in reading.devices:
-        litres = {"gas": state.gas_at(device.at or moment), "water": state.load.water}[device.medium]
-        assert device.values[f"{device.medium}_m3"].value == Decimal(litres) / 1000
+        at = device.at or moment
+        litres = {"gas": state.gas_at(at), "water": state.load.water}[device.medium]
+        register = device.values[f"{device.medium}_m3"]
+        if register.obis.endswith(":24.3.0") and twice(at):  # without a flag it is taken for the first of the two
+            litres = state.gas_at(central(moment).replace(minute=0, second=0))
+        assert register.value == Decimal(litres) / 1000
     assert reading.at in (moment, None)
 
 

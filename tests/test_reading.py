@@ -90,7 +90,6 @@ VALUES = [
     ("0-0:96.13.0(656C656B7472696369746569742069E96E)", "message_text", "elektriciteit i\xe9n"),
     ("0-0:96.13.0(DEAD)", "message_text", "DEAD"),
     ("0-0:96.13.0(2020202020)", "message_text", None),
-    ("0-0:96.1.2(2D2D2D2D2D2D)", "ean", None),
     ("0-0:98.1.0()", "monthly_power_peak_history", ()),
     ("1-0:1.7.0()", "power_import_w", None),
     ("1-0:1.4.0(02.351*kW)", "average_power_15m_w", Decimal(2351)),

@@ -70,22 +70,32 @@ _WATCHED = frozenset({*_CODES, *_REGISTERS, *_BREAKERS})
 _VALVE = "valve_state"
 
 
-def changes(
-    standing: States, reading: Reading, devices: Iterable[Device], replaced: Iterable[str] = ()
-) -> tuple[States, tuple[Event, ...]]:
+class Changes(NamedTuple):
+    """What stands now, what happened, and what only the next telegram can confirm."""
+
+    states: States
+    events: tuple[Event, ...] = ()
+    hints: States = MappingProxyType({})
+
+
+def changes(standing: States, hints: States, reading: Reading, devices: Iterable[Device], replaced: Iterable[str] = ()) -> Changes:
     """Compare what stands now with what stood before. What is seen for the first time is no news.
 
     What is not in this telegram, or doubtful, stands as it did. A replaced meter (its role is in `replaced`) begins anew.
+    Without CRC a change must be told twice, for a flipped bit makes one too: `hints` are those of the last reading.
     """
     now = {name: _text(reading.values[name]) for name in reading.values.keys() & _WATCHED}
     now |= {_place(device): _text(device.values[_VALVE]) for device in devices if _VALVE in device.values}
     before = {name: text for name, text in standing.items() if not _gone(name, replaced)} if replaced else standing
     fresh = {name: text for name, text in now.items() if text and before.get(name) != text}
+    told: States = MappingProxyType({})
+    if fresh and reading.telegram.crc == "absent":
+        told, fresh = fresh, {name: text for name, text in fresh.items() if hints.get(name) == text}
     if not fresh:
-        return before, ()
+        return Changes(before, hints=told)
     known = sorted(fresh.keys() & before.keys())
     events = [one for name in known for one in _news(name, before[name], fresh[name], reading, devices)]
-    return {**before, **fresh}, tuple(events)
+    return Changes({**before, **fresh}, tuple(events), told)
 
 
 def _text(measurement: Measurement) -> str:

@@ -82,6 +82,7 @@ class Memory:
     totals: Totals = field(default_factory=lambda: MappingProxyType({}))
     messages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: event codes, registers, breakers, by name
+    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: states of the last telegram without CRC
     marks: Marks = field(default_factory=lambda: MappingProxyType({}))
     clock: Clock | None = None
     strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
@@ -100,6 +101,7 @@ class Memory:
             ],
             "messages": dict(self.messages),
             "states": dict(self.states),
+            "hints": dict(self.hints),
             "marks": [[*key, *_mark_told(mark)] for key, mark in self.marks.items()],
             "clock": list(self.clock) if self.clock else None,
             "strangers": [list(stranger) for stranger in self.strangers],
@@ -120,6 +122,7 @@ class Memory:
             totals,
             dict(told.get("messages", {})),
             dict(told.get("states", {})),
+            dict(told.get("hints", {})),
             {(role, name): _mark(*rest) for role, name, *rest in told.get("marks", ())},
             _clock(*clock) if clock else None,
             tuple((medium, channel, name) for medium, channel, name in told.get("strangers", ())),

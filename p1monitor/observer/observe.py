@@ -30,14 +30,14 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
         reading = reading._replace(values=checked.values)
     totals, made, devices = count(memory.totals, reading, checked.cast, zone)
     standing, news = messages(memory.messages, reading)
-    states, happened = changes(memory.states, reading, devices, cast.replaced)
+    changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
         seq,
         reading.at,
         reading.received,
         with_values(reading.values, made) if made else reading.values,
         devices,
-        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *happened),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *changed.events),
         reading.telegram,
         reading.frame,
         reading.meter,
@@ -48,7 +48,8 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
         cast.roles,
         totals,
         standing,
-        states,
+        changed.states,
+        changed.hints,
         checked.marks,
         seen.clock,
         strangers,

@@ -22,8 +22,7 @@ def octets_text(raw: str) -> str | None:
     octets = bytes.fromhex(raw).strip(_FILLER + b" ")
     if not octets:
         return None
-    text = _readable(octets) or raw
-    return None if not text.strip("-") else text  # a field of dashes is how an identifier says that there is none
+    return _readable(octets) or raw
 
 
 def _readable(octets: bytes) -> str | None:
