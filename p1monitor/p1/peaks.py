@@ -24,7 +24,8 @@ Peak = tuple[int, int]
 def running(state: State) -> Peak | None:
     """The highest quarter-hour of this month that is over; None in the month's first."""
     local = state.local
-    so_far = _records(state.home, local.year, local.month, _missed_in(merged(state.unmeasured, state.second), _first(local)))
+    missed = _missed_in(merged(state.unmeasured, state.second), _first(local)) if state.unmeasured else ()
+    so_far = _records(state.home, local.year, local.month, missed)
     at = bisect_right(so_far, (state.second, 2**40))
     return so_far[at - 1] if at else None
 

@@ -62,6 +62,7 @@ def central(moment: datetime) -> datetime:
     return moment.astimezone(_zone(120 if begin <= moment < end else 60))
 
 
+@lru_cache(maxsize=64)
 def _switch(year: int, month: int) -> datetime:
     """The last Sunday of the month, 01:00 UTC."""
     last = datetime(year, month, 31, 1, tzinfo=UTC)
