@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.webhouse import NOON, House, Moment, reading_of
+from tests.webhouse import House, clock, house, reading_of
+
+__all__ = ["clock", "house"]  # fixtures
 
 PHONE, DESK = (390, 844), (1280, 800)
 
@@ -61,18 +63,6 @@ class Visit:
 
 
 Open = Callable[..., Visit]
-
-
-@pytest.fixture
-def clock() -> Moment:
-    return Moment(NOON.timestamp())
-
-
-@pytest.fixture
-def house(clock: Moment) -> Iterator[House]:
-    house = House(clock)
-    yield house
-    house.close()
 
 
 @pytest.fixture

@@ -5,14 +5,18 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House
+from p1monitor.sinks.mqtt import MqttSink
+from tests.clocks import Hands
 from tests.services import Mosquitto, program
 
 #: How long anything may take on a busy machine before a test gives up.
@@ -23,7 +27,10 @@ PATIENCE_S = 20.0
 STORY = """\
 import sys, time
 from p1monitor.settings import MqttSettings
+from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House
+from p1monitor.sinks.mqtt import MqttSink
+from tests.clocks import Hands
 from p1monitor.sinks.mqtt import build
 sink = build(MqttSettings(host="127.0.0.1", port=int(sys.argv[1])), House("abc123", ("home",), "0.1.0"))
 sink.open()
@@ -93,3 +100,30 @@ def certify(folder: Path) -> Path:
     for step in steps:
         subprocess.run([openssl, *step], cwd=folder, check=True, capture_output=True)
     return folder / "ca.crt"
+
+
+@pytest.fixture
+def clock() -> Hands:
+    """Time as the test says."""
+    return Hands()
+
+
+@pytest.fixture
+def settings(mosquitto: Mosquitto) -> MqttSettings:
+    """The broker, and nothing else."""
+    return MqttSettings(host=mosquitto.host, port=mosquitto.port)
+
+
+@pytest.fixture
+def sink(settings: MqttSettings, clock: Hands) -> Iterator[MqttSink]:
+    """A sink that is not open yet."""
+    made = MqttSink(settings, HOUSE, clock, delay=lambda least, _most: least)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
+    """Somebody who hears everything."""
+    with closing(Subscriber(mosquitto)) as made:
+        yield made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -18,31 +17,10 @@ from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import Topics, clean, json_text, reading_text
 from tests.clocks import Hands
 from tests.meter_with_gas import NOON, reading, with_device_value, with_value
-from tests.mqttkit import HOUSE, Subscriber, retained, until
+from tests.mqttkit import HOUSE, Subscriber, clock, retained, settings, sink, subscriber, until
 from tests.services import Mosquitto
 
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def settings(mosquitto: Mosquitto) -> MqttSettings:
-    return MqttSettings(host=mosquitto.host, port=mosquitto.port)
-
-
-@pytest.fixture
-def sink(settings: MqttSettings, clock: Hands) -> Iterator[MqttSink]:
-    made = MqttSink(settings, HOUSE, clock, delay=lambda least, _most: least)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
-    with closing(Subscriber(mosquitto)) as made:
-        yield made
+__all__ = ["clock", "settings", "sink", "subscriber"]  # fixtures
 
 
 def test_every_reading_is_live_and_one_publish(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,31 +24,10 @@ from p1monitor.sinks.mqtt import POLICY, MqttSink, build
 from p1monitor.status import Status
 from tests.clocks import Hands
 from tests.meter_with_gas import reading
-from tests.mqttkit import HOUSE, STORY, Subscriber, certify, retained, until
+from tests.mqttkit import HOUSE, STORY, Subscriber, certify, clock, retained, settings, sink, subscriber, until
 from tests.services import Mosquitto, free_port
 
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def settings(mosquitto: Mosquitto) -> MqttSettings:
-    return MqttSettings(host=mosquitto.host, port=mosquitto.port)
-
-
-@pytest.fixture
-def sink(settings: MqttSettings, clock: Hands) -> Iterator[MqttSink]:
-    made = MqttSink(settings, HOUSE, clock, delay=lambda least, _most: least)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
-    with closing(Subscriber(mosquitto)) as made:
-        yield made
+__all__ = ["clock", "settings", "sink", "subscriber"]  # fixtures
 
 
 def refused(sink: MqttSink, *words: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,26 +15,11 @@ from p1monitor.p1.records import Received
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
 from p1monitor.webapp import create_app
-from tests.webhouse import METER, NOON, WINTER, History, House, Moment, reading_of
+from tests.webhouse import METER, NOON, WINTER, History, House, Moment, client, clock, house, reading_of
+
+__all__ = ["client", "clock", "house"]  # fixtures
 
 LOCAL = "http://localhost"
-
-
-@pytest.fixture
-def clock() -> Moment:
-    return Moment(NOON.timestamp())
-
-
-@pytest.fixture
-def house(clock: Moment) -> Iterator[House]:
-    house = House(clock)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def client(house: House) -> FlaskClient:
-    return house.app.test_client()
 
 
 def ask(client: FlaskClient, path: str, status: int = 200) -> Any:

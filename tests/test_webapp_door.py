@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,26 +11,11 @@ from p1monitor import password
 from p1monitor.settings import WebSettings
 from p1monitor.webapp import WebError
 from p1monitor.webapp.door import ADDRESSES, TRIES, TRIES_ALL, Gate
-from tests.webhouse import NOON, House, Moment
+from tests.webhouse import House, Moment, client, clock, house
+
+__all__ = ["client", "clock", "house"]  # fixtures
 
 LOCAL = "http://localhost"
-
-
-@pytest.fixture
-def clock() -> Moment:
-    return Moment(NOON.timestamp())
-
-
-@pytest.fixture
-def house(clock: Moment) -> Iterator[House]:
-    house = House(clock)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def client(house: House) -> FlaskClient:
-    return house.app.test_client()
 
 
 def test_every_answer_carries_its_guards(client: FlaskClient) -> None:

@@ -6,7 +6,6 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -14,19 +13,9 @@ import pytest
 
 from p1monitor.webapp import WebError, serve
 from p1monitor.webapp.app import STREAMS
-from tests.webhouse import NOON, House, Moment, reading_of
+from tests.webhouse import House, clock, house, reading_of
 
-
-@pytest.fixture
-def clock() -> Moment:
-    return Moment(NOON.timestamp())
-
-
-@pytest.fixture
-def house(clock: Moment) -> Iterator[House]:
-    house = House(clock)
-    yield house
-    house.close()
+__all__ = ["clock", "house"]  # fixtures
 
 
 def connect(house: House, url: str, path: str) -> http.client.HTTPResponse:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from threading import Event
+
+import pytest
+from flask.testing import FlaskClient
 
 from p1monitor.clock import SYSTEM
 from p1monitor.live import Live
@@ -177,3 +180,23 @@ class House:
     def close(self) -> None:
         if self.server is not None:
             self.server.close()
+
+
+@pytest.fixture
+def clock() -> Moment:
+    """Noon."""
+    return Moment(NOON.timestamp())
+
+
+@pytest.fixture
+def house(clock: Moment) -> Iterator[House]:
+    """A house whose page is there."""
+    made = House(clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(house: House) -> FlaskClient:
+    """Somebody who asks it."""
+    return house.app.test_client()
