@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from p1monitor import past
 from p1monitor.recorder import Queries, Store, StoreError
 from p1monitor.recorder.store import SEQ_MARGIN, Segment
 from tests.storing import METER, T0, Meter, path, rows, store
@@ -136,6 +137,12 @@ def test_a_transaction_that_fails_keeps_nothing_and_forgets_no_fact(path: Path, 
     with store.transaction():
         pass
     assert notes(path) == [("key", "value")]
+
+
+def test_sqlites_own_check_finds_nothing(path: Path) -> None:
+    past.fill(path, "home", "esmr5", 0, 1)
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_numbers_are_never_given_twice_though_nothing_was_saved_since_the_start(path: Path) -> None:

@@ -12,10 +12,17 @@ APPLICATION = 0x50314D4F
 
 _RATES_1 = ("", *(f"_t{tariff}" for tariff in range(1, 9)))
 _ALL_1 = ", ".join(f"energy_{flow}{rate}_wh INTEGER" for flow in ("import", "export") for rate in _RATES_1)
-_ROW_1 = """
-    device INTEGER NOT NULL REFERENCES device, segment INTEGER NOT NULL REFERENCES segment,
-    start INTEGER NOT NULL, "end" INTEGER NOT NULL, status INTEGER NOT NULL, samples INTEGER NOT NULL,
-    registers_at INTEGER"""
+#: The columns of a profile's key come first, in its order: integrity_check of SQLite 3.40 finds NULLs that are none otherwise.
+_END_1 = '"end" INTEGER NOT NULL'
+_SEGMENT_1 = "segment INTEGER NOT NULL REFERENCES segment"
+_REST_1 = "start INTEGER NOT NULL, {}status INTEGER NOT NULL, samples INTEGER NOT NULL, registers_at INTEGER"
+
+
+def _row_1(*key: str) -> str:
+    rest = _REST_1.format("" if _END_1 in key else f"{_END_1}, ")
+    return ", ".join(("device INTEGER NOT NULL REFERENCES device", *key, _SEGMENT_1, rest))
+
+
 _POWER_1 = "power_mean_w REAL, power_min_w INTEGER, power_max_w INTEGER"
 #: Status word in letters, as the meters' manuals name its bits.
 _BITS_1 = " || ".join(
@@ -56,17 +63,17 @@ CREATE TABLE segment (
     id INTEGER PRIMARY KEY, device INTEGER NOT NULL REFERENCES device, equipment_id TEXT NOT NULL,
     from_seq INTEGER NOT NULL, "offset" TEXT NOT NULL, UNIQUE (device, from_seq)
 ) STRICT;
-CREATE TABLE minute ({_ROW_1}, {_POWER_1}, voltage_l1_v REAL, voltage_l2_v REAL, voltage_l3_v REAL,
+CREATE TABLE minute ({_row_1(_END_1)}, {_POWER_1}, voltage_l1_v REAL, voltage_l2_v REAL, voltage_l3_v REAL,
     energy_import_wh INTEGER, energy_export_wh INTEGER, PRIMARY KEY (device, "end", segment)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE load_profile ({_ROW_1}, {_POWER_1}, {_ALL_1}, PRIMARY KEY (device, "end", segment)) STRICT, WITHOUT ROWID;
-CREATE TABLE daily_profile ({_ROW_1}, {_POWER_1}, {_ALL_1}, date TEXT NOT NULL, PRIMARY KEY (device, date, segment)
+CREATE TABLE load_profile ({_row_1(_END_1)}, {_POWER_1}, {_ALL_1}, PRIMARY KEY (device, "end", segment)) STRICT, WITHOUT ROWID;
+CREATE TABLE daily_profile ({_row_1("date TEXT NOT NULL")}, {_POWER_1}, {_ALL_1}, PRIMARY KEY (device, date, segment)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE mbus_profile ({_ROW_1}, name TEXT NOT NULL, value INTEGER, PRIMARY KEY (device, name, "end", segment)
+CREATE TABLE mbus_profile ({_row_1("name TEXT NOT NULL", _END_1)}, value INTEGER, PRIMARY KEY (device, name, "end", segment)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE mbus_capture (
-    device INTEGER NOT NULL REFERENCES device, segment INTEGER NOT NULL REFERENCES segment, name TEXT NOT NULL,
-    at INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (device, name, at, segment)
+    device INTEGER NOT NULL REFERENCES device, name TEXT NOT NULL, at INTEGER NOT NULL,
+    segment INTEGER NOT NULL REFERENCES segment, value INTEGER NOT NULL, PRIMARY KEY (device, name, at, segment)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, meter INTEGER NOT NULL REFERENCES meter, seq INTEGER NOT NULL, number INTEGER NOT NULL,

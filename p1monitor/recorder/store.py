@@ -229,7 +229,7 @@ class Store:
 
     def add_capture(self, device: int, segment: int, name: str, at: int, value: int) -> None:
         """Keep a single capture of an M-Bus device."""
-        sql = "INSERT INTO mbus_capture VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        sql = "INSERT INTO mbus_capture (device, segment, name, at, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         self._db.execute(sql, (device, segment, name, at, value))
 
     def add_events(self, meter: str, seq: int, events: Iterable[Event]) -> None:
