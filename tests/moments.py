@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from hypothesis import settings
 from hypothesis import strategies as st
+
+from p1monitor.p1.records import Reading
 
 NOON = datetime(2026, 6, 17, 10, tzinfo=UTC)  # a Wednesday, 12:00 on the wall
 #: The nights on which the clock is changed, from the midnight before.
@@ -21,3 +24,10 @@ MOMENTS = st.one_of(
     st.integers(int(datetime(2025, 12, 31, 22, tzinfo=UTC).timestamp()), int(datetime(2026, 1, 1, 1, tzinfo=UTC).timestamp())),
 ).map(lambda second: datetime.fromtimestamp(second, UTC))
 LOOSE = settings(deadline=None, max_examples=60)
+
+
+def number(reading: Reading, name: str) -> Decimal:
+    """The value of a name, which is a number."""
+    measured = reading.values[name].value
+    assert isinstance(measured, Decimal)
+    return measured

@@ -66,6 +66,16 @@ def get(url: str) -> Any:
             time.sleep(0.05)
 
 
+def written(folder: Path, listen: str, *source: str, name: str = "home", more: str = "") -> Path:
+    """A configuration with a meter, a history in the folder, and the page."""
+    path = folder / "config.toml"
+    lines = ("[[meter]]", f'name = "{name}"', "[meter.source]", *source)
+    path.write_text(
+        "\n".join((*lines, "[history]", f'path = "{folder}/history.sqlite"', "[web]", f'listen = "{listen}"', more, ""))
+    )
+    return path
+
+
 GOOD = b"/TST5\r\n\r\n1-0:1.7.0(01.193*kW)\r\n!\r\n"
 
 
@@ -97,21 +107,8 @@ def test_decode_without_a_good_telegram(tmp_path: Path) -> None:
 
 def test_check(tmp_path: Path) -> None:
     port = free_port()
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f"""[[meter]]
-[meter.source]
-type = "serial"
-device = "{tmp_path}/ttyUSB9"
-[history]
-path = "{tmp_path}/history.sqlite"
-[web]
-listen = "127.0.0.1:{port}"
-[mqtt]
-host = "127.0.0.1"
-port = {free_port()}
-"""
-    )
+    more = f'[mqtt]\nhost = "127.0.0.1"\nport = {free_port()}'
+    config = written(tmp_path, f"127.0.0.1:{port}", 'type = "serial"', f'device = "{tmp_path}/ttyUSB9"', more=more)
     result = call("check", "-c", str(config))
     assert result.exit_code == 1
     told = {line[5:].partition(":")[0]: line[:3] for line in result.stdout.splitlines()[1:]}
@@ -160,23 +157,12 @@ def test_simulate_into_a_file_and_replay_it(tmp_path: Path) -> None:
     frames = [*framer.feed(path.read_bytes()), *framer.end()]
     assert count == f"{len(frames)} telegrams\n"
     port = free_port()
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f"""[[meter]]
-name = "barn"
-[meter.source]
-type = "simulated"
-[history]
-path = "{tmp_path}/kept.sqlite"
-[web]
-listen = "127.0.0.1:{port}"
-"""
-    )
+    config = written(tmp_path, f"127.0.0.1:{port}", 'type = "simulated"', name="barn")
     with running("replay", str(path), "-c", str(config), "--speed", "max", "--loop") as process:
         live = get(f"http://127.0.0.1:{port}/api/v1/live")
         assert live["meter"] == "barn"
     assert process.returncode == 0
-    assert not (tmp_path / "kept.sqlite").exists()
+    assert not (tmp_path / "history.sqlite").exists()
 
 
 def test_simulate_on_a_pseudo_terminal_and_on_tcp() -> None:
@@ -203,20 +189,10 @@ def _first(read: Any) -> str:
 
 def test_what_simulate_sends_on_a_pseudo_terminal_run_can_read(tmp_path: Path) -> None:
     port = free_port()
-    config = tmp_path / "config.toml"
     with running("simulate", "--pty") as meter:
         assert meter.stdout
-        config.write_text(
-            f"""[[meter]]
-[meter.source]
-type = "serial"
-device = "{meter.stdout.readline().strip()}"
-[history]
-path = "{tmp_path}/history.sqlite"
-[web]
-listen = "127.0.0.1:{port}"
-"""
-        )
+        device = meter.stdout.readline().strip()
+        config = written(tmp_path, f"127.0.0.1:{port}", 'type = "serial"', f'device = "{device}"')
         assert "ok   meter home" in call("check", "-c", str(config)).stdout
         with running("run", "-c", str(config)):
             get(f"http://127.0.0.1:{port}/api/v1/status")
@@ -295,18 +271,8 @@ def test_status_of_a_daemon_behind_its_password(tmp_path: Path) -> None:
     port = free_port()
     call("passwd", "-o", str(tmp_path / "page"), given="correct horse\n")
     (tmp_path / "clear").write_text("correct horse\n")
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f"""[[meter]]
-[meter.source]
-type = "simulated"
-[history]
-path = "{tmp_path}/history.sqlite"
-[web]
-listen = "0.0.0.0:{port}"
-password_file = "$CREDENTIALS_DIRECTORY/page"
-"""
-    )
+    password = 'password_file = "$CREDENTIALS_DIRECTORY/page"'
+    config = written(tmp_path, f"0.0.0.0:{port}", 'type = "simulated"', more=password)
     words = ("status", "-c", str(config))
     result = call(*words, "--password-file", str(tmp_path / "clear"))
     assert result.exit_code == 1
@@ -359,19 +325,8 @@ def test_words_of_a_status_that_is_not_well() -> None:
 def test_run_reads_a_pty_keeps_a_history_and_stops_on_sigterm(tmp_path: Path) -> None:
     meter, device = pty.openpty()
     port = free_port()
-    config = tmp_path / "config.toml"
-    config.write_text(
-        f"""[[meter]]
-[meter.source]
-type = "serial"
-device = "{os.ttyname(device)}"
-settings = "115200 8N1"
-[history]
-path = "{tmp_path}/history.sqlite"
-[web]
-listen = "127.0.0.1:{port}"
-"""
-    )
+    source = ('type = "serial"', f'device = "{os.ttyname(device)}"', 'settings = "115200 8N1"')
+    config = written(tmp_path, f"127.0.0.1:{port}", *source)
     os.close(device)
     with running("run", "-c", str(config)) as process:
         get(f"http://127.0.0.1:{port}/api/v1/status")

@@ -23,7 +23,7 @@ from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Measurement, Reading
 from p1monitor.p1.telegram import parse, render
 from p1monitor.p1.times import central
-from tests.moments import AUTUMN, JOULES, LOOSE, MOMENTS, NOON, SEEDS, SPRING
+from tests.moments import AUTUMN, JOULES, LOOSE, MOMENTS, NOON, SEEDS, SPRING, number
 
 REGISTERS = tuple(f"energy_{flow}_t{tariff}_kwh" for flow in ("import", "export") for tariff in (LOW, NORMAL))
 
@@ -39,12 +39,6 @@ def read(model: Model, moment: datetime, seed: int = 7) -> Reading:
     assert isinstance(frame, Frame)
     assert not more
     return decode(parse(frame))
-
-
-def number(reading: Reading, name: str) -> Decimal:
-    measured = reading.values[name].value
-    assert isinstance(measured, Decimal)
-    return measured
 
 
 def gas_of(reading: Reading) -> Measurement:

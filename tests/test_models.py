@@ -22,7 +22,7 @@ from p1monitor.p1.scenes import Scene
 from p1monitor.p1.state import State, begin
 from p1monitor.p1.telegram import parse, render
 from p1monitor.p1.times import central
-from tests.moments import AUTUMN, JOULES, LOOSE, MOMENTS, NOON, SEEDS
+from tests.moments import AUTUMN, JOULES, LOOSE, MOMENTS, NOON, SEEDS, number
 
 BELGIAN = ("emucs3", "delta")
 ENERGY_DECIMALS = {"me381": 2, "mt381": 2}
@@ -41,12 +41,6 @@ def read(name: str, moment: datetime, seed: int = 7, scenes: tuple[Scene, ...] =
     assert isinstance(frame, Frame)
     assert not more
     return decode(parse(frame))
-
-
-def number(reading: Reading, name: str) -> Decimal:
-    measured = reading.values[name].value
-    assert isinstance(measured, Decimal)
-    return measured
 
 
 def state_of(name: str, moment: datetime, seed: int) -> State:

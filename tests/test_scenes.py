@@ -11,8 +11,8 @@ from p1monitor.p1.meters import MODELS
 from p1monitor.p1.records import Reading
 from p1monitor.p1.scenes import CODE, KINDS, TEXT, Scene
 from p1monitor.p1.telegram import render
-from tests.moments import AUTUMN, NOON
-from tests.test_models import number, read
+from tests.moments import AUTUMN, NOON, number
+from tests.test_models import read
 
 SECOND = timedelta(seconds=1)
 WITH_CLOCK = ("esmr5", "mt381", "kwhiq", "emucs3", "delta")
