@@ -15,6 +15,7 @@ from p1monitor.live import Live
 from p1monitor.observer import Memory
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
+from p1monitor.recorder.hostclock import HostClock
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sinks import House, Policy, Sink
 from p1monitor.status import Status
@@ -43,12 +44,14 @@ class Daemon:
         names = tuple(meter.name for meter in settings.meters)
         self.live = Live(names)
         self._store = store.Store(settings.history.path) if settings.history else None
+        self._host = HostClock(clock)
         self.house = House(
             installation=self._store.installation() if self._store else "p1monitor",
             meters=names,
             version=__version__,
             url=_url(settings),
             stale_after=self.status.stale_after,
+            knows_time=self._host.trusted,
         )
         self._memories = {name: self._memory(name) for name in names}
         if self._store:
@@ -136,13 +139,22 @@ class Daemon:
     def _reader(self, meter: MeterSettings) -> Reader:
         remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()
         source = sources.build(meter.source, remembered, self._clock)
-        return Reader(meter, source, self._fanout.publish, self.status, self._memories[meter.name], clock=self._clock)
+        memory, knows = self._memories[meter.name], self._host.trusted
+        return Reader(meter, source, self._fanout.publish, self.status, memory, clock=self._clock, knows_time=knows)
 
     def _build_sinks(self) -> list[SinkRunner]:
         """Sinks whose table is not there are not even imported: each brings a library of its own."""
         settings, made = self._settings, []
         if settings.history and self._store:
-            kept = recorder.build(settings.history, self._store, memory_of=self._memory_of, count=self._dropped, clock=self._clock)
+            kept = recorder.build(
+                settings.history,
+                self._store,
+                memory_of=self._memory_of,
+                count=self._dropped,
+                clock=self._clock,
+                trusted=self._host.trusted,
+                synchronised=self._host.synchronised,
+            )
             made.append(self._run(kept, recorder.POLICY))
         if settings.relay:
             from p1monitor.sinks import relay  # noqa: PLC0415 - see above

@@ -193,7 +193,7 @@ class SinkRunner:
     def _set(self, state: str) -> None:
         self._state = state
         self._status.set("state", state, sink=self._sink.name)
-        self._status.set("since", self._clock.wall(), sink=self._sink.name)
+        self._status.set("since", self._clock.monotonic(), sink=self._sink.name)
 
     def _backoff(self) -> Iterator[float]:
         delay = self._policy.retry_first_s

@@ -49,12 +49,14 @@ class Reader:
         memory: Memory,
         *,
         clock: Clock = SYSTEM,
+        knows_time: Callable[[], bool] = lambda: True,
     ) -> None:
         self.meter = meter.name
         self.memory = memory  #: what the observer knows; swapped with every reading
         self.ended = False  #: the source was finite, and it is all read
         self._profile = meter.profile
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
+        self._knows_time = knows_time
         self._framer = Framer(meter.crc)  # one for good: it remembers that valid CRCs have come
         self._stop = Event()
         self._turned: float | None = None
@@ -137,7 +139,7 @@ class Reader:
         now = self._turned = self._clock.monotonic()
         if chunk:
             self._fed += len(chunk)
-            received = Received(self._clock.wall(), now)
+            received = self._now()
             for event in self._framer.feed(chunk):
                 self._event(event, received)
         self._news.summary(now)
@@ -148,9 +150,12 @@ class Reader:
         if now - self._heard >= patience:
             raise SourceError(self._silence(now - self._heard))
 
+    def _now(self) -> Received:
+        return Received(self._clock.wall(), self._clock.monotonic(), self._knows_time())
+
     def _finish(self) -> None:
         """A finite source is at its end."""
-        received = Received(self._clock.wall(), self._clock.monotonic())
+        received = self._now()
         for event in self._framer.end():
             self._event(event, received)
         self.ended = True

@@ -48,7 +48,7 @@ class Status:
         self._lock = Lock()
         self._clock = clock
         self._version = version
-        self._started = clock.wall(), clock.monotonic()
+        self._started = clock.monotonic()
         self._meters: dict[str, dict[str, Any]] = {}
         self._sinks: dict[str, dict[str, Any]] = {}
         self._last: dict[str, float] = {}
@@ -93,7 +93,7 @@ class Status:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, as JSON has it."""
-        wall, began = self._started
+        began = self._clock.wall() - self._clock.monotonic()  # anew each time: a clock that was set since tells when it was
         with self._lock:
             meters = {name: {**table, "refused": dict(table["refused"])} for name, table in self._meters.items()}
             sinks = {name: dict(table) for name, table in self._sinks.items()}
@@ -102,10 +102,12 @@ class Status:
             table["age_s"] = None if age is None else round(age, 3)
             table["stale"] = self.stale(name)
             table["stale_after_s"] = self.stale_after(name)
+        for table in sinks.values():
+            table["since"] = None if table["since"] is None else began + table["since"]
         return {
             "version": self._version,
-            "started": wall,
-            "uptime_s": round(self._clock.monotonic() - began, 3),
+            "started": began + self._started,
+            "uptime_s": round(self._clock.monotonic() - self._started, 3),
             "meters": meters,
             "sinks": sinks,
         }

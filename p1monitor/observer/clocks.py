@@ -40,10 +40,8 @@ def look(clock: Clock | None, reading: Reading) -> Seen:
         strange = clock._replace(strange=(at, received.monotonic))
         return Seen(strange, None)
     why = ""
-    if at > received.wall + AHEAD_S and (
-        clock.doubted.startswith("ahead")
-        or (clock.at <= clock.wall + AHEAD_S and at - clock.at > max(waited, received.wall - clock.wall) + AHEAD_S)
-    ):
+    jumped = clock.at <= clock.wall + AHEAD_S and at - clock.at > max(waited, received.wall - clock.wall) + AHEAD_S
+    if at > received.wall + AHEAD_S and (clock.doubted.startswith("ahead") or (jumped and received.known)):
         why = f"ahead: it shows {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
     elif at == clock.at and waited >= FROZEN_S:
         why = f"it stands still at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

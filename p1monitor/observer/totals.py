@@ -34,6 +34,7 @@ class _When(NamedTuple):
     since: float  #: seconds since local midnight
     at: float  #: POSIX seconds
     patience: float
+    known: bool = True  #: False: by a host that may not know the time. No day begins then
 
 
 def count(totals: Totals, reading: Reading, cast: Cast, zone: tzinfo | None) -> tuple[Totals, Made, tuple[Device, ...]]:
@@ -42,13 +43,13 @@ def count(totals: Totals, reading: Reading, cast: Cast, zone: tzinfo | None) -> 
     `zone` is the host's, for meters without a clock; None is the system's own.
     """
     known, made = dict(totals), Made()
-    now = reading.at or _arrival(reading, zone)
-    when = _when(now, PATIENCE_S) if now is not None else None
+    now, known_now = reading.at or _arrival(reading, zone), reading.at is not None or _host_knows(reading)
+    when = _when(now, PATIENCE_S, known=known_now) if now is not None else None
     for name, today in _ENERGY:
         measurement = reading.values.get(name)
         if measurement is not None and when is not None:
             total = _count(known.get((ELECTRICITY, name)), measurement, when, ELECTRICITY in cast.replaced)
-            if total is not None:
+            if total is not None and _current(total, when):
                 known[ELECTRICITY, name] = total
                 made[today] = _made(total, measurement)
     devices = tuple([_device(known, role, device, now, role in cast.replaced) for role, device in cast.devices])

@@ -22,6 +22,7 @@ class Received(NamedTuple):
 
     wall: float
     monotonic: float
+    known: bool = True  #: the host knew the time then; where it did not, `wall` says nothing, whatever it looks like
 
 
 class Measurement(NamedTuple):

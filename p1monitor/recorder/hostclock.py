@@ -1,32 +1,39 @@
-"""Whether the host knows the time, for meters that do not. Never sets a clock, never waits."""
+"""Whether the host knows the time. Never sets a clock, never waits."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from p1monitor.clock import SYSTEM, Clock
 
 #: systemd-timesyncd makes it when it has set the clock for the first time since boot.
 SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
-#: A Pi without a clock begins at its last shutdown or at the image's build; no p1monitor is older than this.
-YEAR_LEAST = 2026
+#: A Pi without a clock begins at its last shutdown or at the image's build; no p1monitor is older than this (2026-01-01).
+WALL_LEAST = 1_767_225_600.0
 #: Other time services leave no mark: after so long a year that can be is believed.
 PATIENCE_S = 600.0
 
 
 class HostClock:
-    """Answers whether the wall clock can be believed; once it can, it stays so."""
+    """Answers whether the wall clock can be believed. Asked by any thread."""
 
     def __init__(self, clock: Clock = SYSTEM, mark: Path = SYNCHRONISED) -> None:
         self._clock = clock
         self._mark = mark
         self._began = clock.monotonic()
-        self._trusted = False
+        self._marked = False
+
+    def synchronised(self) -> bool:
+        """True where the system says so: such a clock is a witness against a meter's."""
+        self._marked = self._marked or self._mark.exists()
+        return self._marked and self._can_be()
 
     def trusted(self) -> bool:
-        """True as soon as the system says that it is synchronised, or ten minutes have passed, in a sane year."""
-        if not self._trusted and datetime.fromtimestamp(self._clock.wall(), UTC).year >= YEAR_LEAST:
-            waited = self._clock.monotonic() - self._began >= PATIENCE_S
-            self._trusted = waited or self._mark.exists()
-        return self._trusted
+        """True as soon as the system says that it is synchronised, or ten minutes have passed, in a year that can be.
+
+        A clock that is set to a year that cannot be, later, is not believed either.
+        """
+        return self._can_be() and (self._clock.monotonic() - self._began >= PATIENCE_S or self.synchronised())
+
+    def _can_be(self) -> bool:
+        return self._clock.wall() >= WALL_LEAST

@@ -9,11 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.p1.records import Reading
+from p1monitor.p1.records import Reading, Received
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.opening import sentence
@@ -52,15 +53,18 @@ def build(
     count: Callable[[str, int], object] = lambda _key, _n: None,
     clock: Clock = SYSTEM,
     trusted: Callable[[], bool] | None = None,
+    synchronised: Callable[[], bool] | None = None,
     zone: tzinfo | None = None,
 ) -> Recorder:
     """The recorder of an open store, which it closes at the end.
 
     `memory_of` gives the newest memory of a meter's observer, saved with what it observed; `count` takes what was dropped
-    ("undated", "held"); `trusted` says whether the host knows the time; `zone` is the host's, None the system's own.
+    ("undated", "held"); `trusted` says whether the host knows the time, `synchronised` whether it knows it for sure, which is
+    `trusted` too where only that is given; `zone` is the host's, None the system's own.
     """
-    host = trusted if trusted is not None else HostClock(clock).trusted
-    return Recorder(settings, store, memory_of, count, clock, host, zone)
+    host = HostClock(clock)
+    knows = trusted or host.trusted
+    return Recorder(settings, store, memory_of, count, clock, knows, synchronised or trusted or host.synchronised, zone)
 
 
 class Recorder:
@@ -76,10 +80,11 @@ class Recorder:
         count: Callable[[str, int], object],
         clock: Clock,
         trusted: Callable[[], bool],
+        synchronised: Callable[[], bool],
         zone: tzinfo | None,
     ) -> None:
         self._store, self._memory_of, self._count = store, memory_of, count
-        self._clock, self._trusted, self._zone = clock, trusted, zone
+        self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
         self._load = load_profile(settings.load_profile_minutes)
         self._ledgers: dict[str, Ledger] = {}
         self._held: deque[Reading] = deque()
@@ -121,7 +126,7 @@ class Recorder:
     def _take(self, reading: Reading, ledger: Ledger) -> None:
         stamp = self._stamp(reading)
         if stamp is not None and not self._waits(reading.meter):
-            ledger.enter(reading, stamp)
+            ledger.enter(self._dated(reading), stamp)
         elif reading.received is None:
             self._count("undated", 1)
         else:
@@ -136,15 +141,29 @@ class Recorder:
 
     def _stamp(self, reading: Reading) -> Stamp | None:
         """The meter's time where it is sane; else the host's, as soon as that is known."""
-        received = reading.received
+        came = self._came(reading.received)
         if reading.at is not None:
             at = reading.at.timestamp()
-            if received is None or at <= received.wall + AHEAD_S or not self._trusted():
+            # A host that only waited for its ten minutes is a worse witness than a meter.
+            if came is None or at <= came + AHEAD_S or not self._synchronised():
                 shift = reading.at.utcoffset()
                 return Stamp(int(at), int(shift.total_seconds()) if shift is not None else 0, 0)
+        return None if came is None else self._host_stamp(reading, came)
+
+    def _came(self, received: Received | None) -> float | None:
+        """When it came, by a host that knew the time then, or knows it now and how long ago that was."""
         if received is None or not self._trusted():
             return None
-        return self._host_stamp(reading, received.wall)
+        return received.wall if received.known else self._clock.wall() - (self._clock.monotonic() - received.monotonic)
+
+    def _dated(self, reading: Reading) -> Reading:
+        """The reading, its events with the time at which they came as it is known now: None rather than 1970."""
+        received = reading.received
+        if not reading.events or received is None or received.known:
+            return reading
+        came = self._came(received)
+        known = None if came is None else Received(came, received.monotonic)
+        return reading._replace(events=tuple([replace(event, received=known) for event in reading.events]))
 
     def _host_stamp(self, reading: Reading, wall: float) -> Stamp:
         # With no zone given, astimezone() takes the system's, which knows summer time.
@@ -154,16 +173,13 @@ class Recorder:
 
     def _release(self) -> None:
         """The host knows the time now: readings that waited get their stamps, by how long ago they came."""
-        if not self._held or not self._trusted():
+        if not self._trusted():
             return
-        began = self._clock.wall() - self._clock.monotonic()
         while self._held:
             reading = self._held[0]
             stamp = self._stamp(reading)
-            if reading.at is None and reading.received is not None:
-                stamp = self._host_stamp(reading, began + reading.received.monotonic)
             if stamp is not None:
-                self._ledger(reading.meter).enter(reading, stamp)
+                self._ledger(reading.meter).enter(self._dated(reading), stamp)
             self._held.popleft()
 
     def _due(self) -> bool:

@@ -58,3 +58,4 @@ class House:
     version: str
     url: str | None = None  #: of the page, where it can be reached from elsewhere
     stale_after: Callable[[str], float] = lambda _: 30.0  #: seconds without a telegram after which a meter is offline
+    knows_time: Callable[[], bool] = lambda: True  #: whether the host's clock can be believed, now

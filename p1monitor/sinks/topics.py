@@ -118,5 +118,6 @@ def _flat(value: Value) -> Flat:
 
 
 def _times(at: datetime | None, received: Received | None) -> dict[str, Flat]:
-    came = datetime.fromtimestamp(received.wall, UTC).isoformat(timespec="milliseconds") if received else None
+    known = received is not None and received.known
+    came = datetime.fromtimestamp(received.wall, UTC).isoformat(timespec="milliseconds") if received and known else None
     return {"at": at.isoformat() if at else None, "received": came}

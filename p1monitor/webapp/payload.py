@@ -28,7 +28,7 @@ def live(meter: str, reading: Reading | None, monotonic: float) -> dict[str, Jso
     return {
         "meter": meter,
         "at": _time(reading.at),
-        "received": _time(datetime.fromtimestamp(received.wall, UTC)) if received else None,
+        "received": _time(datetime.fromtimestamp(received.wall, UTC)) if received and received.known else None,
         "age_s": round(max(0.0, monotonic - received.monotonic), 3) if received else None,
         "values": _values(reading.values),
         "held": _held(reading.values),
