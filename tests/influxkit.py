@@ -51,7 +51,7 @@ def reading(frame: bytes, meter: str = "home", received: Received | None = None)
 
 
 def lines(*readings: Reading, measurement: str = "p1") -> list[str]:
-    encoder = Encoder(measurement, Memory(), Hands())
+    encoder = Encoder(measurement, Memory(), None)
     return [line.decode() for one in readings for line in encoder.lines(one)]
 
 

@@ -11,7 +11,6 @@ import pytest
 from p1monitor.p1.records import Device, Measurement, Reading, Received
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.influxdb import Encoder, Memory
-from tests.clocks import Hands
 from tests.influxkit import lines, numbers, reading, telegram
 
 
@@ -101,8 +100,8 @@ def test_a_meter_without_a_clock_is_stamped_by_the_host() -> None:
 
 
 def test_a_host_that_does_not_know_the_time_waits_and_then_knows_when_it_was() -> None:
-    early = reading(telegram(), received=Received(12.5, 40.0))._replace(at=None)
+    early = reading(telegram(), received=Received(12.5, 40.0, known=False))._replace(at=None)
     with pytest.raises(SinkError, match="clock of this host is not set"):
-        list(Encoder("p1", Memory(), Hands(wall=20.0, monotonic=47.5)).lines(early))
-    late = Encoder("p1", Memory(), Hands(wall=1_790_000_100.0, monotonic=100.0)).lines(early)
+        list(Encoder("p1", Memory(), None).lines(early))
+    late = Encoder("p1", Memory(), 1_790_000_000.0).lines(early)
     assert next(late).endswith(b" 1790000040000")

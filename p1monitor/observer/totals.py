@@ -34,7 +34,7 @@ class _When(NamedTuple):
     since: float  #: seconds since local midnight
     at: float  #: POSIX seconds
     patience: float
-    known: bool = True  #: False: by a host that may not know the time. No day begins then
+    known: bool  #: False: by a host that may not know the time. No day begins then
 
 
 def count(totals: Totals, reading: Reading, cast: Cast, zone: tzinfo | None) -> tuple[Totals, Made, tuple[Device, ...]]:
@@ -43,29 +43,35 @@ def count(totals: Totals, reading: Reading, cast: Cast, zone: tzinfo | None) -> 
     `zone` is the host's, for meters without a clock; None is the system's own.
     """
     known, made = dict(totals), Made()
-    now, known_now = reading.at or _arrival(reading, zone), reading.at is not None or _host_knows(reading)
-    when = _when(now, PATIENCE_S, known=known_now) if now is not None else None
+    now = reading.at or _arrival(reading, zone)
+    sure = reading.at is not None or reading.received is None or reading.received.known
+    when = _when(now, PATIENCE_S, known=sure) if now is not None else None
     for name, today in _ENERGY:
         measurement = reading.values.get(name)
         if measurement is not None and when is not None:
             total = _count(known.get((ELECTRICITY, name)), measurement, when, ELECTRICITY in cast.replaced)
-            if total is not None and _current(total, when):
+            if total is not None:
                 known[ELECTRICITY, name] = total
-                made[today] = _made(total, measurement)
-    devices = tuple([_device(known, role, device, now, role in cast.replaced) for role, device in cast.devices])
+                _show(made, today, total, measurement, when)
+    devices = tuple([_device(known, role, device, (now, sure), role in cast.replaced) for role, device in cast.devices])
     return known, made, devices
 
 
-def _device(known: dict[tuple[str, str], Total], role: str, device: Device, now: datetime | None, replaced: bool) -> Device:
+def _device(
+    known: dict[tuple[str, str], Total], role: str, device: Device, arrived: tuple[datetime | None, bool], replaced: bool
+) -> Device:
     made = Made()
+    now, sure = arrived
     for name, measurement in device.values.items():
-        at = measurement.at or device.at or now
+        captured = measurement.at or device.at
+        at = captured or now
         register, today = _names(device.medium, measurement.unit)
         if at is not None and name == register:
-            total = _count(known.get((role, name)), measurement, _when(at, CAPTURE_PATIENCE_S), replaced)
+            when = _when(at, CAPTURE_PATIENCE_S, known=captured is not None or sure)
+            total = _count(known.get((role, name)), measurement, when, replaced)
             if total is not None:
                 known[role, name] = total
-                made[today] = _made(total, measurement)
+                _show(made, today, total, measurement, when)
     return Device(device.channel, role, device.medium, device.equipment_id, device.at, with_values(device.values, made))
 
 
@@ -88,22 +94,34 @@ def _count(total: Total | None, measurement: Measurement, when: _When, replaced:
     if measurement.held or not isinstance(register, Decimal) or not register.is_finite():
         return total
     if total is None:
-        return Total(when.day, register, register, when.at)
+        return None if not when.known else Total(when.day, register, register, when.at)
     if replaced or register < total.last:  # another meter, or a roll-over: the total goes on from where it was
         total = Total(total.day, register - (total.last - total.base), register, total.at)
-    if total.day - 1 <= when.day <= total.day:  # a clock set back over midnight does not begin yesterday again
+    if _within(total, when):  # a clock set back over midnight does not begin yesterday again
         return Total(total.day, total.base, register, when.at)
+    if not when.known:  # another day, says a host that may not know: the one that stands goes on when it does
+        return total
     before = when.at - when.since - total.at  # how long before midnight the last one came
     base = total.last if when.since > NEAR_S and 0 <= before <= when.patience else register
     return Total(when.day, base, register, when.at)
+
+
+def _within(total: Total, when: _When) -> bool:
+    return total.day - 1 <= when.day <= total.day
+
+
+def _show(made: Made, today: str, total: Total, measurement: Measurement, when: _When) -> None:
+    """The day so far, unless it is not known whether it still is that day."""
+    if when.known or _within(total, when):
+        made[today] = _made(total, measurement)
 
 
 def _made(total: Total, measurement: Measurement) -> Measurement:
     return Measurement(total.last - total.base, measurement.unit, measurement.obis, measurement.at, measurement.held, derived=True)
 
 
-def _when(at: datetime, patience: float) -> _When:
-    return _When(at.toordinal(), at.hour * 3600.0 + at.minute * 60 + at.second, at.timestamp(), patience)
+def _when(at: datetime, patience: float, *, known: bool) -> _When:
+    return _When(at.toordinal(), at.hour * 3600.0 + at.minute * 60 + at.second, at.timestamp(), patience, known)
 
 
 def _arrival(reading: Reading, zone: tzinfo | None) -> datetime | None:

@@ -18,6 +18,7 @@ from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.records import Device, Measurement, Reading, Received
 from p1monitor.settings import InfluxSettings
 from p1monitor.sinks import House, Policy, SinkError
+from p1monitor.sinks.certificates import by_date
 
 if TYPE_CHECKING:
     from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -33,8 +34,6 @@ TIMEOUT_S = 4.0
 RETRY_AFTER_MAX_S = 300.0
 #: Stamps remembered per meter, to tell apart readings that share one: clocks are set back by seconds, not minutes.
 STAMPS_KEPT = 600
-#: A host whose clock is before this does not know the time (2025-01-01): a Raspberry Pi has no clock of its own.
-CLOCK_UNSET_BEFORE = 1_735_689_600.0
 #: As much of a server's own words as fits a sentence.
 SAID_MAX = 200
 
@@ -68,9 +67,9 @@ _FAILURES: Mapping[str, str] = {
 }
 
 
-def build(settings: InfluxSettings, house: House, clock: Clock = SYSTEM) -> InfluxDB:  # noqa: ARG001  every sink is built like this
+def build(settings: InfluxSettings, house: House, clock: Clock = SYSTEM) -> InfluxDB:
     """Make the sink. The client library is loaded when it opens: it costs 31 MB."""
-    return InfluxDB(settings, clock)
+    return InfluxDB(settings, house, clock)
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,11 @@ class InfluxDB:
 
     name = "influxdb"
 
-    def __init__(self, settings: InfluxSettings, clock: Clock = SYSTEM) -> None:
-        self._settings = settings
+    def __init__(self, settings: InfluxSettings, house: House, clock: Clock = SYSTEM) -> None:
+        self._settings, self._house = settings, house
         self._clock = clock
         self._memory = Memory()
+        self._began: float | None = None  # the wall clock at monotonic zero; kept, so that a batch sent twice has the same stamps
         self._client: InfluxDBClient | None = None
         self._writer: WriteApi | None = None
 
@@ -104,8 +104,15 @@ class InfluxDB:
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
 
     def deliver(self, readings: Sequence[Reading]) -> None:
-        """Write their points. Written twice is stored once: the stamps are the same."""
-        encoder = Encoder(self._settings.measurement, self._memory, self._clock)
+        """Write their points. Written twice is stored once: the stamps are the same.
+
+        Readings that no clock could date wait in the runner's queue, and what comes after them too: order stays.
+        """
+        if not self._house.knows_time():
+            self._began = None
+        elif self._began is None:
+            self._began = self._clock.wall() - self._clock.monotonic()
+        encoder = Encoder(self._settings.measurement, self._memory, self._began)
         lines = [line for reading in readings for line in encoder.lines(reading)]
         if lines:
             self._write(lines)
@@ -147,11 +154,11 @@ class InfluxDB:
                 return
             raise self._refused(error) from None
         except (HTTPError, OSError, UnicodeDecodeError) as error:
-            raise SinkError(f"{self._settings.url} {_failure(error)}") from None
+            raise SinkError(f"{self._settings.url} {by_date(error) or _failure(error)}") from None
 
     def _refused(self, error: ApiException) -> SinkError:
         if not error.status:  # how influxdb-client tells that TLS failed
-            return SinkError(f"{self._settings.url} {_FAILURES['SSLError']}")
+            return SinkError(f"{self._settings.url} {by_date(error) or _FAILURES['SSLError']}")
         other = "has trouble of its own" if error.status >= 500 else "answers as no InfluxDB does"
         words, permanent = _REFUSALS.get(error.status, (f"{other} ({error.status})", False))
         token = self._settings.token_file or "token_file, which is not set,"
@@ -164,11 +171,12 @@ class InfluxDB:
 class Encoder:
     """Readings to lines, in order, on from a memory."""
 
-    def __init__(self, measurement: str, memory: Memory, clock: Clock) -> None:
+    def __init__(self, measurement: str, memory: Memory, began: float | None) -> None:
+        """`began` is the wall clock at monotonic zero, None while the host does not know the time."""
         self._measurement = measurement.translate(_IN_MEASUREMENT)
         self._stamps = {meter: dict(stamps) for meter, stamps in memory.stamps.items()}
         self._captures = dict(memory.captures)
-        self._clock = clock
+        self._began = began
 
     def memory(self) -> Memory:
         """What the next encoder goes on from."""
@@ -186,7 +194,7 @@ class Encoder:
 
     def _stamp(self, reading: Reading) -> int:
         """The meter's time, or ours where it has none; the k-th reading with the same one gets k ms on top."""
-        at = _milliseconds(reading.at) if reading.at else round(self._wall(reading.received) * 1000)
+        at = round((reading.at.timestamp() if reading.at else self._wall(reading.received)) * 1000)
         seen = self._stamps.setdefault(reading.meter, {})
         k = seen.pop(at, 0)
         seen[at] = k + 1  # at the end: what was seen longest ago is forgotten first
@@ -196,12 +204,11 @@ class Encoder:
 
     def _wall(self, received: Received | None) -> float:
         """When it came. Where the host did not know the time then, its clock of now says what it was."""
-        if received is not None and received.wall >= CLOCK_UNSET_BEFORE:
+        if received is not None and received.known:
             return received.wall
-        now = self._clock.wall()
-        if now < CLOCK_UNSET_BEFORE:
+        if self._began is None or received is None:  # the reader gives every reading one
             raise SinkError("the clock of this host is not set yet: readings of a meter without a clock wait for it")
-        return now - (self._clock.monotonic() - received.monotonic) if received is not None else now
+        return self._began + received.monotonic
 
     def _is_new(self, meter: str, device: Device, fields: Mapping[str, float]) -> bool:
         """A device has something new when it was captured anew; without a capture time, when a value changed.

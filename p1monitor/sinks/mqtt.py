@@ -24,6 +24,7 @@ from p1monitor.clock import SYSTEM, Clock
 from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House, Policy, SinkError
+from p1monitor.sinks.certificates import by_date
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
 
@@ -236,7 +237,7 @@ class MqttSink:
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
         error = sys.exception() or OSError("no reason given")  # paho calls this while it handles the failure
-        sentence = next((words for kind, words in FAILURES if isinstance(error, kind)), FAILURES[-1][1])
+        sentence = by_date(error) or next((words for kind, words in FAILURES if isinstance(error, kind)), FAILURES[-1][1])
         self._trouble = f"{self._broker} {sentence.format(_word(error))}"
         self._answered.set()
 
