@@ -20,6 +20,8 @@ STEADY = 10
 SURE_S = 60.0
 #: A capture without a time of its own counts again after so long: the shortest period of captures (DSMR 5).
 CAPTURE_S = 300.0
+#: The host began anew and no clock tells how long it was off: so much may have passed.
+OFF_S = 86_400.0
 _HOUR = 3600.0
 
 
@@ -80,7 +82,8 @@ def elapsed(since: Moment, now: Moment) -> float:
     for before, after in zip(since, now, strict=True):
         if before is not None and after is not None and after - before > passed:
             passed = after - before
-    return passed
+    began, ticks = since.monotonic, now.monotonic
+    return OFF_S if not passed and began is not None and ticks is not None and ticks < began else passed
 
 
 def _allowed(per_hour: float, seconds: float, grain: Decimal) -> float:

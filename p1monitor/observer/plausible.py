@@ -130,10 +130,11 @@ def _device(here: _Checking, role: str, device: Device) -> Device:
             continue
         key, moment = (role, name), measurement.at or device.at
         captured = printed_at = moment.timestamp() if moment is not None else None
-        if captured is not None and _future(here, captured):
+        mark = here.mark(key)
+        # One that was believed before stays so: it is the host's clock that was set.
+        if captured is not None and captured != mark.at.captured and _future(here, captured):
             measurement, at, captured = measurement._replace(at=None), None, None
             values = {**(values or device.values), name: measurement}
-        mark = here.mark(key)
         if mark.value == value == mark.shown and mark.at.captured == captured and mark.doubt is None:
             if mark.seen is not None:
                 here.marks[key] = mark._replace(seen=None)  # what was said once was a bit error
