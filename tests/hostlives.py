@@ -17,7 +17,7 @@ from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
-from p1monitor.p1.telegram import parse, render
+from p1monitor.p1.telegram import Telegram, data_object, parse, render
 from p1monitor.reader import Reader
 from p1monitor.recorder import Store, build
 from p1monitor.recorder.hostclock import HostClock
@@ -34,6 +34,8 @@ TRUTH = datetime(2026, 1, 15, 12, tzinfo=UTC).timestamp()
 EPOCH = datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC).timestamp() - TRUTH
 FUTURE = datetime(2031, 3, 1, tzinfo=UTC).timestamp() - TRUTH
 HOUR, DAY = 3600, 86_400
+#: When the grid company has something to say: that is an event.
+MESSAGE_S = 60
 LENGTH_S, PERIOD_S, BATCH = 5400, 10, 6
 #: One that has a clock, one that has none and no checksum either, and one more of another make.
 METERS = ("esmr5", "dsmr22", "me381")
@@ -138,7 +140,10 @@ class Line:
 @cache
 def octets(model: str, second: int) -> bytes:
     """What a meter sends in this second of true time."""
-    return render(MODELS[model].telegram(datetime.fromtimestamp(TRUTH + second, UTC), 0))
+    sent = MODELS[model].telegram(datetime.fromtimestamp(TRUTH + second, UTC), 0)
+    hello = data_object("0-0:96.13.0", b"hello".hex())
+    said = [hello if item.obis == hello.obis and second >= MESSAGE_S else item for item in sent.objects]
+    return render(Telegram(sent.identification, tuple(said), sent.crc))
 
 
 def earlier(model: str) -> Memory:

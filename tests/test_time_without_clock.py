@@ -12,14 +12,35 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from p1monitor.p1.records import Reading
 from p1monitor.recorder import Queries
-from tests.hostlives import CLOCKLESS, DAY, HOUR, LENGTH_S, METERS, PERIOD_S, STORIES, TRUTH, Life, Story, live
+from p1monitor.settings import InfluxSettings
+from p1monitor.sinks import House, SinkError, influxdb
+from tests.hostlives import (
+    CLOCKLESS,
+    DAY,
+    HOUR,
+    LENGTH_S,
+    MESSAGE_S,
+    METERS,
+    PERIOD_S,
+    STORIES,
+    TRUTH,
+    Hands,
+    Life,
+    Story,
+    live,
+)
 from tests.readings import METER
+from tests.services import Victoria
 
 MINUTE = 60
+#: How often points are sent.
+BATCH_S = 600
 TODAY = datetime.fromtimestamp(TRUTH, UTC).date()
 CIV = 2
 #: What a life may write to the log: that its telegrams come.
@@ -59,7 +80,7 @@ def stamp(story: Story, second: int) -> float:
     return TRUTH + second + ahead(story, max(second, story.known))
 
 
-def rows(path: Path, sql: str) -> list[tuple[float, ...]]:
+def rows(path: Path, sql: str) -> list[Any]:
     db = sqlite3.connect(path)
     try:
         return db.execute(sql).fetchall()
@@ -165,16 +186,72 @@ def test_nothing_in_the_history_is_negative_or_begins_in_1970(lived: Lived, name
     for table in ("minute", "load_profile", "daily_profile", "mbus_profile"):
         for start, end in rows(path, f'SELECT start, "end" FROM {table}'):
             assert TRUTH - 4 * DAY < start < end
-    for low, mean in rows(path, "SELECT power_min, power_sum FROM minute WHERE powers"):
-        assert low >= 0 or meter == "esmr5"  # which has solar panels
-        assert mean >= 0 or meter == "esmr5"
+    ends = [end for (end,) in rows(path, 'SELECT "end" FROM minute WHERE "end" % 900 = 0 ORDER BY "end"')]
     queries = Queries(path)
     try:
-        if METER in queries.meters():
-            for used in queries.used(METER, TRUTH - DAY, TRUTH + LENGTH_S).values():
-                assert all(gone is None or gone >= 0 for gone in used.values())
+        asked = [(start, end) for start in ends for end in ends if start < end]
+        gone = [one for span in asked for used in queries.used(METER, *span).values() for one in used.values()]
     finally:
         queries.close()
+    assert all(one is None or one >= 0 for one in gone)
+    assert any(gone) or not ends
+
+
+@told
+@by_each
+def test_events_have_a_sane_time_or_none(lived: Lived, name: str, meter: str) -> None:
+    life, path = lived(name, meter)
+    story = STORIES[name]
+    second = next(moment.second for moment in life.moments if moment.reading.events)
+    assert second in range(MESSAGE_S, MESSAGE_S + 2 * PERIOD_S)  # without a checksum it must be told twice
+    events = rows(path, "SELECT at, received, kind FROM event")
+    if story.known is None and meter in CLOCKLESS:
+        assert events == []
+        return
+    ((at, received, kind),) = events
+    assert kind == "message"
+    assert (None if at is None else datetime.fromisoformat(at).timestamp()) == (None if meter in CLOCKLESS else TRUTH + second)
+    if received is None:
+        assert meter not in CLOCKLESS  # which has told when it was
+    else:
+        assert received == stamp(story, second)
+
+
+# InfluxDB
+
+
+@pytest.mark.parametrize("name", [name for name, story in STORIES.items() if ahead(story, LENGTH_S) == 0])
+def test_points_of_a_meter_without_a_clock_wait_and_are_sent_once_with_the_stamps_of_the_history(
+    lived: Lived, victoria: Victoria, name: str
+) -> None:
+    moments, story = lived(name, "me381")[0].moments, STORIES[name]
+    hands = Hands(story.boot)
+    house = House("abc", (METER,), "test", knows_time=lambda: bool(moments[done].knows))
+    sink = influxdb.build(InfluxSettings(victoria.url, "home", "energy"), house, hands)
+    sink.open()
+    waiting: list[Reading] = []
+    refusals: list[tuple[str, bool, bool]] = []
+    for done, moment in enumerate(moments):
+        hands.second, hands.ahead = moment.second, ahead(story, moment.second)
+        waiting.append(moment.reading)
+        if len(waiting) >= BATCH_S // PERIOD_S or done == len(moments) - 1:
+            try:
+                sink.deliver(waiting)
+            except SinkError as error:
+                refusals.append((str(error), error.permanent, moment.knows))
+            else:
+                sink.deliver(waiting[-20:])  # an answer was lost: again, and nothing is there twice
+                waiting.clear()
+    sink.close()
+    victoria.flush()
+    (series,) = victoria.export('{__name__="p1_power_w",role="electricity"}')
+    # What was believed to be in 2031 this server does not take.
+    stamps = {round(at * 1000) for moment in moments if (at := stamp(story, moment.second)) < TRUTH + DAY}
+    assert set(series["timestamps"]) == stamps  # type: ignore[call-overload]
+    assert set(refusals) <= {
+        ("the clock of this host is not set yet: readings of a meter without a clock wait for it", False, False)
+    }
+    assert bool(refusals) == (story.known is not None and story.known >= BATCH_S)
 
 
 # Today
