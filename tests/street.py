@@ -1,4 +1,4 @@
-"""A street of simulated meters: each on a pseudo-terminal of its own, all read by one daemon. Says what was sent; judges nothing."""
+"""A street of simulated meters, each on a pseudo-terminal, all read by one daemon. Says what was sent; judges nothing."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ QUIET = datetime(2026, 4, 15, 11, 0, 30, tzinfo=UTC)
 ROUND_S = 10
 #: After so many rounds a meter without CRC has told everything twice, and nothing is held any more.
 SETTLED = 4
+#: A host's clock is believed so long after its start, where nothing says that it is set.
+TRUSTED_S = 600
 #: How long anything may take on a busy machine.
 PATIENCE_S = 30.0
 
@@ -44,7 +46,7 @@ class Street:
         self, folder: Path, start: datetime, *, models: Iterable[str] = MODELS, scenes: Iterable[str] = (), **tables: Any
     ) -> None:
         self.start = int(start.timestamp())
-        self.clock = Moment(self.start)
+        self.clock = Moment(self.start - TRUSTED_S)
         staged = tuple(scene_of(scene, self.start) for scene in scenes)
         self.plays = {model: Play(model, 0, self.start, staged) for model in models}
         self.wires = {model: Wire() for model in self.plays}
@@ -54,6 +56,7 @@ class Street:
         meters = tuple(self._meter(model) for model in self.plays)
         history = HistorySettings(path=folder / "history.sqlite")
         self.daemon = Daemon(Settings(meters, **{"history": history, "web": web, **tables}), self.clock)
+        self.clock.pass_by(TRUSTED_S)
 
     def _meter(self, model: str) -> MeterSettings:
         source = SourceSettings(device=self.wires[model].device, settings=MODELS[model].settings)

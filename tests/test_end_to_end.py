@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
+from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.records import Measurement, Reading
 from p1monitor.settings import InfluxSettings, MqttSettings, RelaySettings
+from tests.browser import DESK, PHONE
 from tests.mqttkit import Subscriber
 from tests.services import Mosquitto, Victoria, free_port
 from tests.street import NOON, SETTLED, Street, until
@@ -168,6 +171,40 @@ def test_influxdb_holds_every_number_at_its_time(town: Town, model: str) -> None
             if isinstance(one.value, Decimal):
                 assert list(stored[name].values())[-1] == float(one.value)
                 assert device.at is None or list(stored[name])[-1] == device.at.timestamp() * 1000
+
+
+@every_model
+def test_the_status_names_the_meter(town: Town, model: str) -> None:
+    health, sent = town.street.ask("status")["meters"][model], town.last(model)
+    assert health["equipment_id"] == sent.equipment_id != ""
+    assert (health["identification"], health["crc"]) == (sent.telegram.identification, sent.telegram.crc)
+    assert health["telegrams"] == SETTLED + COMPARED
+    assert sum(health.get("refused", {}).values()) == 0
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK])
+@every_model
+def test_the_page_shows_every_value(town: Town, chromium: Browser, model: str, size: tuple[int, int]) -> None:
+    sent = town.last(model)
+    with closing(chromium.new_context(viewport={"width": size[0], "height": size[1]}, locale="en-GB")) as context:
+        page = context.new_page()
+        page.goto(f"{town.street.url}/#{model}")
+        page.locator("#every summary").click()
+        rows = [*sent.values.items(), *(item for device in sent.devices for item in device.values.items())]
+        expect(page.locator("#every dt")).to_have_count(len(rows) + len(OURS) + len(sent.devices))
+        expect(page.locator("#watts")).to_have_text(f"{sent.values['power_w'].value:,}".replace("-", "−"))
+        labels, shown = page.locator("#every dt").all_inner_texts(), page.locator("#every dd > span:first-child").all_inner_texts()
+        seen = dict(zip((label.rpartition(": ")[2] for label in labels), shown, strict=True))
+        for name, one in rows:
+            row = row_of(name)
+            assert row is not None
+            text = seen[row.title]
+            if isinstance(one.value, Decimal):
+                assert Decimal(text.replace(",", "").replace("−", "-")) == one.value, name
+            elif isinstance(one.value, str) or one.value is None:
+                assert text == (one.value or "–"), name
+        assert not [text for text in seen.values() if text in {"", "NaN", "undefined", "null", "unknown"}]
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
 @every_model
