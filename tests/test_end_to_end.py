@@ -61,7 +61,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         with closing(Subscriber(broker)) as subscriber, street:
             street.round(SETTLED + COMPARED)
             until(lambda: all(_delivered(subscriber, street, model) for model in MODELS))
-            until(lambda: not any(told["queued"] for told in street.daemon.status.snapshot()["sinks"].values()))
+            until(lambda: street.daemon.status.snapshot()["sinks"]["influxdb"]["queued"] == 0)
             victoria.flush()
             yield Town(street, subscriber, victoria)
     finally:
