@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import urllib.request
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +18,7 @@ from p1monitor.p1.scenes import CODE, TEXT
 from p1monitor.recorder.recorder import POLICY
 from p1monitor.settings import InfluxSettings, MqttSettings
 from tests.mqttkit import Subscriber
-from tests.services import Mosquitto, Victoria
+from tests.services import Mosquitto, Victoria, free_port
 from tests.street import QUIET, ROUND_S, SETTLED, Street, until
 
 #: The message stands for two rounds, after those in which nothing is new.
@@ -68,6 +71,39 @@ def test_a_message_comes_as_words_and_goes(mosquitto: Mosquitto, victoria: Victo
         page.reload()
         expect(page.locator("#events")).to_contain_text(f"message code: {CODE}")
         expect(page.locator("#events")).to_contain_text("message cleared")
+
+
+def test_two_processes_and_a_cable(tmp_path: Path) -> None:
+    """As a user would try it: `p1monitor simulate --pty`, and `p1monitor run` at the terminal that it names."""
+    port, p1monitor = free_port(), (sys.executable, "-m", "p1monitor")
+    scene = ("--start", QUIET.isoformat(), "--speed", "20", "--scene", "message@+60/140")  # seen from 3 s to 10 s on
+    simulate = [*p1monitor, "simulate", "--model", "me381", "--pty", *scene]
+    with subprocess.Popen(simulate, stdout=subprocess.PIPE, text=True) as meter:
+        assert meter.stdout is not None
+        device = meter.stdout.readline().strip()
+        settings = (
+            f'[[meter]]\nname = "home"\n[meter.source]\ndevice = "{device}"\nsettings = "9600 7E1"\n'
+            f'[history]\npath = "{tmp_path}/history.sqlite"\n[web]\nlisten = "127.0.0.1:{port}"\n'
+        )
+        (tmp_path / "p1monitor.toml").write_text(settings)
+        with subprocess.Popen([*p1monitor, "run", "-c", tmp_path / "p1monitor.toml"]) as daemon:
+            try:
+                until(lambda: shown(port) == (TEXT, CODE))
+                until(lambda: shown(port) == (None, None))
+            finally:
+                daemon.terminate()
+                meter.terminate()
+    assert daemon.returncode == 0
+
+
+def shown(port: int) -> tuple[object, object] | None:
+    """Text and code as the page is told them; None while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/live", timeout=5) as answer:
+            values = json.load(answer)["values"]
+    except OSError:
+        return None
+    return values.get("message_text", "absent"), values.get("message_code", "absent")
 
 
 def has(street: Street, model: str) -> list[str]:
