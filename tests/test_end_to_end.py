@@ -125,6 +125,7 @@ def test_the_page_is_told_what_the_meter_said(town: Town, model: str) -> None:
     sent, live = town.last(model), town.street.ask("live", meter=model)
     assert live["at"] == told(sent.at)
     assert shown(live["values"]) == meant(sent.values)
+    assert live["times"] == {name: told(one.at) for name, one in sent.values.items() if one.at is not None}
     assert live["held"] == []
     for device, one in zip(live["devices"], sent.devices, strict=True):
         assert (device["role"], device["equipment_id"], device["at"]) == (one.role, one.equipment_id, told(one.at))

@@ -112,7 +112,7 @@ def test_a_message_is_text_and_nothing_else(house: House, visit: Open) -> None:
 def test_demand_is_shown_where_the_meter_counts_it(house: House, visit: Open) -> None:
     house.come(reading_of({"1-0:1.4.0": ("02.351*kW",), "1-0:1.6.0": ("260110183000W", "04.329*kW")}))
     page = visit().page
-    expect(page.locator("#demand dd")).to_have_text(["2,351W", "4,329W"])
+    expect(page.locator("#demand dd")).to_have_text(["2,351W", "4,329Wat 10 Jan 2026, 18:30"])
 
 
 def test_link_quality_is_told_by_reason(house: House, visit: Open) -> None:

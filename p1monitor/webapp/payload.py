@@ -24,7 +24,7 @@ def text_of(answer: object) -> str:
 def live(meter: str, reading: Reading | None, monotonic: float) -> dict[str, Json]:
     """The newest reading of a meter; every name is there, empty, before the first telegram."""
     if reading is None:
-        empty: dict[str, Json] = {"values": {}, "held": [], "standing": [], "devices": []}
+        empty: dict[str, Json] = {"values": {}, "times": {}, "held": [], "standing": [], "devices": []}
         return {"meter": meter, "at": None, "received": None, "age_s": None, **empty}
     received = reading.received
     return {
@@ -33,6 +33,7 @@ def live(meter: str, reading: Reading | None, monotonic: float) -> dict[str, Jso
         "received": _time(datetime.fromtimestamp(received.wall, UTC)) if received else None,
         "age_s": round(max(0.0, monotonic - received.monotonic), 3) if received else None,
         "values": _values(reading.values),
+        "times": {name: _time(one.at) for name, one in reading.values.items() if one.at is not None and not one.held},
         "held": _held(reading.values),
         "standing": list(standing(reading)),
         "devices": [_device(device) for device in reading.devices],
