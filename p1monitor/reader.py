@@ -62,6 +62,7 @@ class Reader:
         self._turned: float | None = None
         self._heard = 0.0  # when the source was opened, or the last valid telegram came
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        self._identified: str | None = None  # equipment id in the status
         self._last: float | None = None  # valid telegram since the source was opened
         self._ticked = 0.0
         self._fed = self._began = 0  # bytes: in all, and before the source was opened this time
@@ -176,12 +177,14 @@ class Reader:
         if self.memory.held:
             self._status.count("held", self.memory.held, meter=self.meter)
             self._news.doubts(self.memory.doubts)
+        if reading.equipment_id != self._identified:  # a meter without CRC has told its number twice before it is believed
+            self._identified = reading.equipment_id
+            self._status.set("equipment_id", reading.equipment_id, meter=self.meter)
         self._learn(received.monotonic)
         if self._news.telegram(self._source.name, telegram.identification):
             self._tick()
             for key, value in (("crc", telegram.crc), ("identification", telegram.identification)):
                 self._status.set(key, value, meter=self.meter)
-            self._status.set("equipment_id", reading.equipment_id, meter=self.meter)
             self._status.set("last_trouble", None, meter=self.meter)
 
     def _learn(self, now: float) -> None:

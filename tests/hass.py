@@ -13,9 +13,11 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import pytest
 
 from tests.services import Mosquitto, free_port
 
@@ -130,6 +132,17 @@ class HomeAssistant:
         code = self.call("POST", "/api/onboarding/users", user)["auth_code"]
         grant = {"grant_type": "authorization_code", "code": code, "client_id": client}
         self.token = self.call("POST", "/auth/token", form=grant)["access_token"]
+
+
+@pytest.fixture
+def homeassistant(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[HomeAssistant]:
+    made = HomeAssistant(os.environ["P1MONITOR_HASS"], tmp_path)
+    try:
+        made.start()
+        made.add_broker(mosquitto)
+        yield made
+    finally:
+        made.stop()
 
 
 def until(condition: Callable[[], object], patience: float = PATIENCE_S) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from p1monitor.observer import Memory, observe
+from p1monitor.observer.edges import standing
 from p1monitor.p1.event_codes import EVENTS, Meaning, event
 from p1monitor.p1.framer import Frame
 from p1monitor.p1.reading import decode
@@ -33,6 +34,17 @@ def told(*telegrams: Mapping[str, str], memory: Memory | None = None, crc: str =
 
 def words(*telegrams: Mapping[str, str], crc: str = "valid") -> list[list[str]]:
     return [[one.words for one in events] for events in told(*telegrams, crc=crc)]
+
+
+# What stands
+
+
+def test_what_stands_in_the_registers_is_told_in_words_once() -> None:
+    lines = {"0-0:97.97.0": "00000003", "0-0:97.98.0": "00000002", "1-0:96.242.0": "00002000", "0-2:96.10.3": "00000004"}
+    body = "".join(f"{code}({value})\r\n" for code, value in lines.items())
+    reading = decode(parse(Frame(f"/TST5P1\r\n\r\n{body}!\r\n".encode(), "valid")), CAME)
+    assert standing(reading) == ("clock invalid", "battery to be replaced", "M-Bus channel 2: power low")
+    assert standing(decode(parse(Frame(b"/TST5P1\r\n\r\n0-0:97.97.0(00000000)\r\n!\r\n", "valid")), CAME)) == ()
 
 
 # Last-event objects

@@ -236,3 +236,11 @@ def test_announcements_come_before_values_and_our_own_status_last() -> None:
 def test_without_a_discovery_prefix_nothing_is_announced() -> None:
     retained = Retained(HOUSE, Topics("p1monitor", ""), 10)
     assert not [topic for topic in retained.take(reading(), 0.0) if topic.endswith("config")]
+
+
+def test_a_cleared_message_code_is_none_and_an_absent_text_unknown() -> None:
+    code = with_value(reading(), "message_code", Measurement("tEst123", "", "0-0:96.13.1"))
+    components = announced(code)[MAIN]["cmps"]
+    assert components["message_code"]["val_tpl"] == "{{ (value_json.message_code | default('', true) | string)[:250] }}"
+    # A number that is 0 counts as absent for Jinja's default(…, true): only messages, which are never numbers, have it.
+    assert components["tariff"]["val_tpl"] == "{{ (value_json.tariff | default('None') | string)[:250] }}"

@@ -22,9 +22,11 @@ from p1monitor.sinks import House
 from p1monitor.sinks.homeassistant import entities
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import Topics
-from tests.hass import HomeAssistant, until
+from tests.hass import HomeAssistant, homeassistant, until
 from tests.meter_with_gas import reading
 from tests.services import Mosquitto
+
+__all__ = ["homeassistant"]  # a fixture
 
 pytestmark = pytest.mark.homeassistant
 
@@ -79,17 +81,6 @@ class Daemon:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-
-@pytest.fixture
-def homeassistant(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[HomeAssistant]:
-    made = HomeAssistant(os.environ["P1MONITOR_HASS"], tmp_path)
-    try:
-        made.start()
-        made.add_broker(mosquitto)
-        yield made
-    finally:
-        made.stop()
 
 
 MAIN = "p1monitor-abc123-home-"

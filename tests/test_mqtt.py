@@ -108,6 +108,17 @@ def test_a_doubtful_register_leaves_the_retained_one_alone(
     assert '"gas_m3":4321.123' in retained(mosquitto)["p1monitor/home/gas"]
 
 
+def test_a_damaged_line_does_not_clear_the_message() -> None:
+    kept = Retained(HOUSE, Topics("p1monitor", ""), interval=10)
+    said, damaged = reading(1, message="Work on the grid"), reading(2)
+    assert kept.take(said, 0)["p1monitor/home/message"] == "Work on the grid"
+    rest = {name: one for name, one in damaged.values.items() if name != "message_text"}
+    assert "p1monitor/home/message" not in kept.take(
+        damaged._replace(values=rest, telegram=damaged.telegram._replace(bad_lines=("0-0:96.13.0(4x",))), 10
+    )
+    assert kept.take(damaged._replace(values=rest), 20)["p1monitor/home/message"] == ""
+
+
 def test_the_message_is_retained_in_full_and_cleared(
     sink: MqttSink, mosquitto: Mosquitto, subscriber: Subscriber, clock: Hands
 ) -> None:

@@ -112,7 +112,7 @@ def test_a_message_is_text_and_nothing_else(house: House, visit: Open) -> None:
 def test_demand_is_shown_where_the_meter_counts_it(house: House, visit: Open) -> None:
     house.come(reading_of({"1-0:1.4.0": ("02.351*kW",), "1-0:1.6.0": ("260110183000W", "04.329*kW")}))
     page = visit().page
-    expect(page.locator("#demand dd")).to_have_text(["2,351W", "4,329W"])
+    expect(page.locator("#demand dd")).to_have_text(["2,351W", "4,329Wat 10 Jan 2026, 18:30"])
 
 
 def test_link_quality_is_told_by_reason(house: House, visit: Open) -> None:
@@ -165,6 +165,20 @@ def test_each_meter_has_its_page(clock: Moment, visit: Open) -> None:
     page.reload()
     expect(page.locator("#watts")).to_have_text("42")
     house.close()
+
+
+def test_what_stands_in_the_meters_registers_is_said_in_words(house: House, visit: Open) -> None:
+    house.come(reading_of())
+    page = visit().page
+    expect(page.locator("#link")).to_contain_text("ISK5")
+    expect(page.locator("#link")).not_to_contain_text("the meter reports")
+    house.come(reading_of({"0-0:97.97.0": ("00000002",), "0-0:97.98.1": ("00000102",)}))
+    expect(page.locator("#link .fault")).to_have_text("battery to be replaced; power resumed; neutral missing")
+
+
+def test_an_old_capture_is_not_taken_for_one_of_today(house: House, visit: Open) -> None:
+    house.come(reading_of({"0-1:24.2.1": ("260112143000W", "02612.345*m3")}))
+    expect(visit().page.locator("#registers")).to_contain_text("at 12 Jan 2026, 14:30")
 
 
 @pytest.mark.corpus

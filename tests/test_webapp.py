@@ -32,7 +32,7 @@ def test_live_has_exactly_its_shape(house: House, client: FlaskClient, clock: Mo
     house.come(reading_of())
     clock.pass_by(1.25)
     told = ask(client, "/api/v1/live")
-    assert list(told) == ["meter", "at", "received", "age_s", "values", "held", "devices"]
+    assert list(told) == ["meter", "at", "received", "age_s", "values", "times", "held", "standing", "devices"]
     assert told["meter"] == METER
     assert told["at"] == "2026-01-15T14:35:02+01:00"
     assert told["received"] == "2026-01-15T13:35:02+00:00"
@@ -41,7 +41,8 @@ def test_live_has_exactly_its_shape(house: House, client: FlaskClient, clock: Mo
     assert told["values"]["dsmr_version"] == "50"
     assert told["values"]["message_text"] is None
     assert told["values"]["power_failure_log"] == [{"at": "2019-01-04T19:30:14+01:00", "seconds": 4057}]
-    assert told["held"] == []
+    assert told["held"] == told["standing"] == []
+    assert told["times"] == {}
     assert told["devices"] == [
         {
             "role": "gas",
@@ -90,7 +91,8 @@ def test_a_held_value_is_named_and_not_told(house: House, client: FlaskClient) -
 def test_before_the_first_telegram_everything_has_its_shape(client: FlaskClient) -> None:
     told = ask(client, "/api/v1/live")
     assert told == {
-        "meter": METER, "at": None, "received": None, "age_s": None, "values": {}, "held": [], "devices": [],
+        "meter": METER, "at": None, "received": None, "age_s": None, "values": {}, "times": {},
+        "held": [], "standing": [], "devices": [],
     }  # fmt: skip
     assert ask(client, "/api/v1/recent") == {"age_s": [], "power_w": []}
     assert ask(client, "/api/v1/meters")["meters"][0]["name"] == METER

@@ -184,7 +184,7 @@ export function showPhases(page) {
 export function showDemand(page) {
   const items = [["average_power_15m_w", "average of this quarter-hour"], ["monthly_power_peak_w", "peak of this month"]]
     .filter(([name]) => typeof page.told.values[name] === "number")
-    .map(([name, label]) => ({ key: name, label, title: titleOf(page, name), value: fixed(page.told.values[name]), unit: "W" }));
+    .map(([name, label]) => ({ key: name, label, title: titleOf(page, name), value: fixed(page.told.values[name]), unit: "W", small: page.told.times[name] ? `at ${moment(page.told.times[name])}` : "" }));
   list(byId("demand"), items);
 }
 
@@ -205,10 +205,16 @@ export function showRegisters(page) {
     const title = [titleOf(page, name), device.equipment_id].filter(Boolean).join(", ");
     items.push({
       key: device.role, label: words(device.role), title, value: register(device.values[name] ?? 0), unit: catalogue[name]?.unit,
-      small: device.at ? `at ${clock(device.at)}` : "", held: device.held.includes(name),
+      small: device.at ? `at ${sameDay(device.at, told) ? clock(device.at) : moment(device.at)}` : "", held: device.held.includes(name),
     });
   }
   list(byId("registers"), items);
+}
+
+/** Whether a capture is of the day that the telegram says, by the meter's own clock or the host's. */
+function sameDay(at, told) {
+  const now = told.at ?? ofHost(Date.parse(told.received) / 1000);
+  return at.slice(0, 10) === now.slice(0, 10);
 }
 
 /** Who the meter is, and how well its telegrams arrive. */
@@ -219,7 +225,7 @@ export function showLink(page) {
   const errors = Object.entries(health?.port_errors ?? {});
   const items = [
     ["meter", health?.identification], ["number", health?.equipment_id], ["P1 version", version && String(version).replace(/^(\d)(\d)$/, "$1.$2")],
-    ["source", health?.source], ["one telegram every", health?.period_s && `${plain(Math.round(health.period_s * 10) / 10)} s`],
+    ["the meter reports", told?.standing.join("; "), true], ["source", health?.source], ["one telegram every", health?.period_s && `${plain(Math.round(health.period_s * 10) / 10)} s`],
     ["good telegrams", health && fixed(health.telegrams)],
     ["refused", health && (refused.length ? refused.map(([reason, count]) => `${fixed(count)} ${words(reason)}`).join(", ") : "none"), refused.length > 0],
     ["values held back to be confirmed", health?.held > 0 && fixed(health.held)],

@@ -98,6 +98,17 @@ def changes(standing: States, hints: States, reading: Reading, devices: Iterable
     return Changes({**before, **fresh}, tuple(events), told)
 
 
+def standing(reading: Reading) -> tuple[str, ...]:
+    """What stands in the registers of errors, alarms and M-Bus states, in words, each once; what was only reported is past."""
+    words = (
+        meaning.words
+        for name, register in _REGISTERS.items()
+        if register.went and name in reading.values
+        for _, meaning in _meanings(register, number(_text(reading.values[name]), register.table) or 0, reading)
+    )
+    return tuple(dict.fromkeys(words))
+
+
 def _text(measurement: Measurement) -> str:
     return "" if measurement.held or measurement.value is None else str(measurement.value)
 
@@ -136,13 +147,19 @@ def _edges(register: _Register, before: str, now: str, reading: Reading) -> Iter
     old, new = number(before, register.table), number(now, register.table)
     if old is None or new is None:
         return
-    table = register.table if is_idis(_value(reading, register.system)) else {}
     for flipped, words in ((new & ~old, register.came), (old & ~new, register.went)):
-        for bit in bits(flipped) if words else ():
-            meaning = table.get(bit, Meaning(f"{register.kind} bit {bit}"))
-            if register.channel:
-                meaning = Meaning(f"M-Bus channel {register.channel}: {meaning.words}", None, register.channel)
+        for bit, meaning in _meanings(register, flipped, reading) if words else ():
             yield _made(reading, register.kind, bit, meaning._replace(words=f"{meaning.words} {words}"))
+
+
+def _meanings(register: _Register, value: int, reading: Reading) -> Iterator[tuple[int, Meaning]]:
+    """The bits that are set, and what they say."""
+    table = register.table if is_idis(_value(reading, register.system)) else {}
+    for bit in bits(value):
+        meaning = table.get(bit, Meaning(f"{register.kind} bit {bit}"))
+        if register.channel:
+            meaning = Meaning(f"M-Bus channel {register.channel}: {meaning.words}", None, register.channel)
+        yield bit, meaning
 
 
 def _value(reading: Reading, name: str) -> object:

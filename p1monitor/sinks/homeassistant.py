@@ -50,6 +50,9 @@ _TEXT = Shape()
 _STAMP = Shape("timestamp")
 #: The message's topic holds its bare text: the beginning is the state, all of it an attribute.
 _MESSAGE = {"val_tpl": f"{{{{ value[:{STATE_LENGTH}] }}}}", "json_attr_tpl": "{{ {'text': value} | to_json }}"}
+#: How a text that is left out, or null, is taken: as unknown. But a message that is cleared is known to be none.
+_UNKNOWN = "default('None')"
+_ABSENT: Mapping[str, str] = MappingProxyType({"message": "default('', true)"})
 
 
 def _momentary(device_class: str | None, unit: str | None, precision: int | None) -> Shape:
@@ -191,7 +194,7 @@ class Announcer:
             "unit_of_meas": shape.unit,
             "sug_dsp_prc": shape.precision,
             "exp_aft": max(EXPIRE_LEAST_S, round(EXPIRE_INTERVALS * self.interval)) if shape.expires else None,
-            "val_tpl": _template(shape, stamp_name(row.name) if entity.stamp else row.name),
+            "val_tpl": _template(shape, stamp_name(row.name) if entity.stamp else row.name, _ABSENT.get(row.kind, _UNKNOWN)),
         }
         return {key: value for key, value in state.items() if value is not None}
 
@@ -228,8 +231,8 @@ def device_name(meter: str, role: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _template(shape: Shape, name: str) -> str:
-    """A number that is left out of a payload stays as it was; a text that is left out, or null, is unknown."""
+def _template(shape: Shape, name: str, absent: str) -> str:
+    """A number that is left out of a payload stays as it was; a text is what stands for none."""
     if shape.state_class:
         return f"{{{{ value_json.{name} | default('') }}}}"
-    return f"{{{{ (value_json.{name} | default('None') | string)[:{STATE_LENGTH}] }}}}"
+    return f"{{{{ (value_json.{name} | {absent} | string)[:{STATE_LENGTH}] }}}}"

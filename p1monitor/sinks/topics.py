@@ -85,9 +85,14 @@ def event_text(reading: Reading, event: Event) -> str:
     return json_text({**head, "code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel})
 
 
-def message_text(reading: Reading) -> str:
-    """The grid company's message in full, empty when there is none, without what breaks a line or a database."""
+def message_text(reading: Reading) -> str | None:
+    """The grid company's message in full, empty when there is none, without what breaks a line or a database.
+
+    None where nobody knows: its line may have been one of the telegram's damaged ones (meters without CRC).
+    """
     measurement = reading.values.get("message_text")
+    if measurement is None and reading.telegram.bad_lines:
+        return None
     text = measurement.value if measurement is not None and not measurement.held else None
     return clean(text) if isinstance(text, str) else ""
 

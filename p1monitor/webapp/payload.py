@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import cast
 
+from p1monitor.observer.edges import standing
 from p1monitor.p1.catalogue import ROWS, row_of
 from p1monitor.p1.records import Device, Measurement, Reading, Value
 
@@ -23,7 +24,8 @@ def text_of(answer: object) -> str:
 def live(meter: str, reading: Reading | None, monotonic: float) -> dict[str, Json]:
     """The newest reading of a meter; every name is there, empty, before the first telegram."""
     if reading is None:
-        return {"meter": meter, "at": None, "received": None, "age_s": None, "values": {}, "held": [], "devices": []}
+        empty: dict[str, Json] = {"values": {}, "times": {}, "held": [], "standing": [], "devices": []}
+        return {"meter": meter, "at": None, "received": None, "age_s": None, **empty}
     received = reading.received
     return {
         "meter": meter,
@@ -31,7 +33,9 @@ def live(meter: str, reading: Reading | None, monotonic: float) -> dict[str, Jso
         "received": _time(datetime.fromtimestamp(received.wall, UTC)) if received and received.known else None,
         "age_s": round(max(0.0, monotonic - received.monotonic), 3) if received else None,
         "values": _values(reading.values),
+        "times": {name: _time(one.at) for name, one in reading.values.items() if one.at is not None and not one.held},
         "held": _held(reading.values),
+        "standing": list(standing(reading)),
         "devices": [_device(device) for device in reading.devices],
     }
 
