@@ -33,9 +33,8 @@ def look(settings: Settings) -> Iterator[Answer]:
     for meter in settings.meters:
         yield _source(meter)
         if meter.roles:
-            yield Answer(
-                True, f"roles of {meter.name}", f"{', '.join(meter.roles)}: `p1monitor status` tells which were not seen yet"
-            )
+            words = f"{', '.join(meter.roles)}: `p1monitor status` tells which were not seen yet"
+            yield Answer(True, f"roles of {meter.name}", words)
     if settings.history:
         yield _writable("history", settings.history.path)
     if settings.web:
