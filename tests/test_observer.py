@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from p1monitor.observer import Memory, observe
 from p1monitor.p1.records import Device, Reading, Received
-from p1monitor.p1.telegram import Telegram
 from tests.observing import NOON, run
 from tests.readings import SUMMER, WINTER, device, reading
 
@@ -142,46 +141,6 @@ def test_the_days_of_one_meter_add_up_to_its_register(steps: list[tuple[int, int
         total = today(seen)
         assert total is not None
         assert 0 <= total <= Decimal(first) / 1000
-
-
-# Messages
-
-
-def messages(*texts: str | None) -> list[list[str]]:
-    _, seen = run(reading(NOON, message_text=text) for text in texts)
-    return [[event.words for event in one.events] for one in seen]
-
-
-def test_a_message_is_told_when_it_comes_changes_and_goes() -> None:
-    assert messages(None, "hello", "hello", "again", None, None) == [
-        [],
-        ["message: hello"],
-        [],
-        ["message: again"],
-        ["message cleared"],
-        [],
-    ]
-
-
-def test_text_and_code_are_independent() -> None:
-    _, seen = run([reading(NOON, message_text="hello", message_code="42"), reading(NOON, message_code="42")])
-    assert [(event.kind, event.code, event.words) for event in seen[0].events] == [
-        ("message", None, "message: hello"),
-        ("message", 42, "message code: 42"),
-    ]
-    assert [event.words for event in seen[1].events] == ["message cleared"]
-
-
-def test_a_standing_message_is_not_told_again_after_a_restart() -> None:
-    memory, _ = run([reading(NOON, message_text="hello")])
-    _, seen = run([reading(NOON, message_text="hello")], Memory.from_json(memory.to_json()))
-    assert seen[0].events == ()
-
-
-def test_a_message_whose_line_was_damaged_still_stands() -> None:
-    damaged = Telegram("TST5", (), "absent", ("0-0:96.13.0(68\x0065",))
-    _, seen = run([reading(NOON, message_text="hello"), reading(NOON, telegram=damaged), reading(NOON)])
-    assert [[event.words for event in one.events] for one in seen[1:]] == [[], ["message cleared"]]
 
 
 def test_nothing_new_costs_little() -> None:

@@ -22,6 +22,9 @@ AMPERES_NONE, WATTS_NONE = Decimal(999), Decimal(999_000)
 #: A fuse carries half as much more for an hour.
 FUSE_TIMES = 1.5
 
+#: A host's clock before this was never set (2026-01-01): it is no witness.
+WALL_LEAST = 1_767_225_600.0
+
 #: The largest meters of homes: G25 for gas, Q3 = 10 m3/h for water, some 280 kW for heat and cold.
 GAS_M3_H, WATER_M3_H, HEAT_GJ_H = 40.0, 10.0, 1.0
 _FLOWS: Mapping[tuple[str, str], float] = MappingProxyType({("gas", "m3"): GAS_M3_H, ("unknown", "m3"): GAS_M3_H})

@@ -32,15 +32,15 @@ def observe(
     if checked.held:
         reading = reading._replace(values=checked.values)
     totals, made, devices = count(memory.totals, reading, checked.cast, zone)
-    standing, news = messages(memory.messages, reading)
+    told = messages(memory.messages, memory.hints, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
         seq,
         reading.at,
         reading.received,
-        with_values(reading.values, made) if made else reading.values,
+        with_values(reading.values, made | told.values) if made or told.values else reading.values,
         devices,
-        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *changed.events),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *told.events, *changed.events),
         reading.telegram,
         reading.frame,
         reading.meter,
@@ -50,9 +50,9 @@ def observe(
         seq,
         cast.roles,
         totals,
-        standing,
+        told.standing,
         changed.states,
-        changed.hints,
+        {**changed.hints, **told.hints} if told.hints else changed.hints,
         checked.marks,
         seen.clock,
         strangers,

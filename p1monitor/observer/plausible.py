@@ -25,8 +25,6 @@ from p1monitor.p1.units import number
 
 #: A capture so much later than now is none: an hour for a clock that keeps the wrong summer time, and what clocks drift.
 AHEAD_S = 2 * 3600.0
-#: A host's clock before this was never set (2026-01-01): it is no witness.
-WALL_LEAST = 1_767_225_600.0
 _NOTHING = Mark()
 _NAMES = frozenset(limits.REGISTERS)
 #: Total -> its rate registers, where the total may be made of them.
@@ -165,7 +163,7 @@ def _last_capture(here: _Checking, role: str, at: datetime | None) -> datetime |
 def _future(here: _Checking, captured: float) -> bool:
     """Tell whether a capture time lies ahead of a clock that can be believed."""
     now = here.now.clock
-    return now is not None and now >= WALL_LEAST and captured > now + AHEAD_S
+    return now is not None and now >= limits.WALL_LEAST and captured > now + AHEAD_S
 
 
 def _modulus(reading: Reading, measurement: Measurement, mark: Mark) -> Decimal | None:

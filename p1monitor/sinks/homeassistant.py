@@ -48,8 +48,11 @@ class Shape:
 
 _TEXT = Shape()
 _STAMP = Shape("timestamp")
-#: The message's topic holds its bare text: the beginning is the state, all of it an attribute.
-_MESSAGE = {"val_tpl": f"{{{{ value[:{STATE_LENGTH}] }}}}", "json_attr_tpl": "{{ {'text': value} | to_json }}"}
+#: The message's topic is empty where there is none. The beginning of its text is the state, all of it an attribute.
+_MESSAGE = {
+    "val_tpl": f"{{{{ ((value_json | default({{}})).text | default('', true))[:{STATE_LENGTH}] }}}}",
+    "json_attr_tpl": "{{ value_json | default({'text': ''}) | to_json }}",
+}
 
 
 def _momentary(device_class: str | None, unit: str | None, precision: int | None) -> Shape:
@@ -217,7 +220,8 @@ def entities(reading: Reading) -> frozenset[Entity]:
         for role, values in places
         for name, measurement in sent(values).items()
         if measurement.value is not None and name not in NOT_ENTITIES
-        for stamp in ((False, True) if measurement.at is not None and not role else (False,))
+        # A text's own time is an attribute of it
+        for stamp in ((False, True) if measurement.at is not None and measurement.unit and not role else (False,))
     )
 
 

@@ -36,7 +36,9 @@ class Retained:
         for device in reading.devices:
             if (text := device_text(reading, device)) is not None:
                 changed |= self._hold(self._topics.of(meter, device.role), text)
-        return changed | self._hold(self._topics.of(meter, "message"), message_text(reading))
+        if (message := message_text(reading)) is not None:
+            changed |= self._hold(self._topics.of(meter, "message"), message)
+        return changed
 
     def ages(self, now: float) -> dict[str, str]:
         """Time went by: each meter's status by the age of its newest telegram."""

@@ -54,8 +54,9 @@ def sent(values: Mapping[str, Measurement]) -> dict[str, Measurement]:
 
 
 def stamp_name(name: str) -> str:
-    """The name of a value's own time: monthly_power_peak_w -> monthly_power_peak_timestamp."""
-    return f"{name.rpartition('_')[0]}_timestamp"
+    """The name of a value's own time: monthly_power_peak_w -> monthly_power_peak_timestamp, message_text_timestamp."""
+    row = row_of(name)
+    return f"{name.rpartition('_')[0] if row is None or row.unit else name}_timestamp"
 
 
 def reading_text(reading: Reading) -> str:
@@ -82,14 +83,22 @@ def device_text(reading: Reading, device: Device) -> str | None:
 def event_text(reading: Reading, event: Event) -> str:
     """One event."""
     head: dict[str, Flat] = {"meter": reading.meter, "kind": event.kind, **_times(event.at, event.received)}
-    return json_text({**head, "code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel})
+    since = event.since.isoformat() if event.since else None
+    more: dict[str, Flat] = {"phase": event.phase, "channel": event.channel, "since": since}
+    return json_text({**head, "code": event.code, "words": event.words, **more})
 
 
-def message_text(reading: Reading) -> str:
-    """The grid company's message in full, empty when there is none, without what breaks a line or a database."""
-    measurement = reading.values.get("message_text")
-    text = measurement.value if measurement is not None and not measurement.held else None
-    return clean(text) if isinstance(text, str) else ""
+def message_text(reading: Reading) -> str | None:
+    """The grid company's message in full and since when it stands; empty when there is none, None while one is doubtful."""
+    found = {name: reading.values.get(name) for name in ("message_text", "message_code")}
+    if any(measurement is not None and measurement.held for measurement in found.values()):
+        return None  # what was sent last still holds
+    texts = {name: _flat(measurement.value) for name, measurement in found.items() if measurement is not None and measurement.value}
+    if not any(texts.values()):
+        return ""
+    since = {name: found[name].at.isoformat() for name in texts if found[name].at}  # type: ignore[union-attr]
+    head: dict[str, Flat] = {"meter": reading.meter, "text": texts.get("message_text"), "since": since.get("message_text")}
+    return json_text({**head, "code": texts.get("message_code"), "code_since": since.get("message_code")})
 
 
 def clean(text: str) -> str:
