@@ -25,7 +25,7 @@ class Row:
     printed: str = ""  #: the unit in the telegram
     digits: tuple[int, int] = (0, 0)  #: Fn(x,x): digits in all, decimals
     diagnostic: bool = False  #: about the meter and the grid, not about use
-    crc: bool = False  #: a telegram that carries it always has a CRC
+    crc: str = ""  #: a telegram that carries it always has a CRC, where this regular expression matches what follows the code
     seldom: bool = False  #: for few: Home Assistant is told, but does not switch it on by itself
 
 
