@@ -135,6 +135,7 @@ def _made() -> Iterator[Row]:
     for side in ("import", "export"):
         yield Row("", f"energy_{side}_today_kwh", "register", "kWh", f"Energy {side} today", "registers since midnight")
     yield Row("", "current_limit_export_a", "number", "A", "Current limit of export", "LU", diagnostic=True)
+    yield Row("", "modem_reception", "state", "", "Modem, reception", "KWHIQ, display", diagnostic=True, seldom=True)
     for medium in (*sorted(set(MEDIA.values())), "unknown"):
         for unit in ("m3", "GJ", "kWh", ""):
             title = medium.replace("_", " ").capitalize()

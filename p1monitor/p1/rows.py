@@ -16,9 +16,8 @@ class Row:
 
     pattern: str  #: "1-B:1.8.0", "0-n:24.1.0"; empty for values that are made, not sent
     name: str  #: the unit is its last word, where it has one
-    kind: (
-        str  #: register, number, count, factor, state, text, plain, time, tariff, peak, failures, history, or one of the mbus kinds
-    )
+    #: register, number, count, factor, state, status, text, plain, time, tariff, peak, failures, history, or one of mbus's
+    kind: str
     unit: str  #: inside and outward: W, kWh, V, A, Hz, m3, GJ …; empty for texts, counts, states
     title: str  #: one line for people, without its unit
     source: str
