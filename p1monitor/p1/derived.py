@@ -30,9 +30,15 @@ _LAST: dict[str, tuple[Measurement, Measurement | None, Measurement | None]] = {
 
 def derive(values: dict[str, Measurement]) -> None:
     """Add net powers, totals where the meter has only rates, reception; a value made of one that is missing is not made."""
-    get = values.get
-    if (signal := get("modem_rsrp_dbm")) is not None:
+    _nets(values)
+    _totals(values)
+    signal = values.get("modem_rsrp_dbm")
+    if signal is not None:
         values["modem_reception"] = _reception(signal)
+
+
+def _nets(values: dict[str, Measurement]) -> None:
+    get = values.get
     for name, one, other in _NETS:
         plus = get(one)
         if plus is None or name in values:
@@ -42,6 +48,10 @@ def derive(values: dict[str, Measurement]) -> None:
             last = _LAST[name] = (plus, minus, _net(plus, minus))
         if last[2] is not None:
             values[name] = last[2]
+
+
+def _totals(values: dict[str, Measurement]) -> None:
+    get = values.get
     for name, rates in _TOTALS:
         plus = get(rates[0])
         if plus is None or name in values:
