@@ -7,8 +7,9 @@
 # sudo make uninstall   takes it away, but for the configuration and the history
 
 PYTHON ?= python3
-# For make endure: how long
+# For make endure: how long, and how many over the bad line
 MINUTES ?= 10
+TELEGRAMS ?= 100000
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml hatch_build.py web/package-lock.json
 
@@ -55,8 +56,10 @@ uninstall:
 cleanroot: wheel
 	@tests/clean_root.sh
 
-# The daemon on a simulated meter that sends without a pause: does it keep up, and does its memory stay?
+# A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? And the daemon on a simulated meter
+# that sends without a pause: does it keep up, and does its memory stay?
 endure: .venv/.dev
+	@$(BIN)/python benchmarks/flips.py --telegrams $(TELEGRAMS)
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
 
 clean:

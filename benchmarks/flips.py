@@ -21,6 +21,7 @@ def main() -> int:
     began = time.monotonic()
     result = run(chosen.telegrams, chosen.seed)
     print(f"{result.telegrams} telegrams, one byte in {EVERY} flipped: {result.damaged} damaged, {result.readings} readings taken")
+    print(f"{result.lost} good telegrams were lost with the damaged one before them")
     print(f"{result.held} values held back, {len(result.doubts)} doubts told; the longest pause {result.longest_held_s:.0f} s")
     print(f"{result.wrong} registers published that were not the meter's, by {result.most_wrong} at most")
     print(

@@ -96,6 +96,8 @@ def _meters(meters: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[bool, str
         text += f", {meter.get('telegrams', 0)} in all, from {meter.get('source') or 'nowhere'}"
         refused = sum((meter.get("refused") or {}).values())
         text += f", {refused} refused" if refused else ""
+        unseen = meter.get("roles_unseen")
+        text += f", not seen yet as configured: {', '.join(unseen)}" if unseen else ""
         if not good and meter.get("last_trouble"):
             text += f": {meter['last_trouble']}"
         yield good, text

@@ -32,6 +32,9 @@ def look(settings: Settings) -> Iterator[Answer]:
     yield Answer(True, "checksum", "the C extension of crcmod is in use" if fast else "pure Python: slower, but right")
     for meter in settings.meters:
         yield _source(meter)
+        if meter.roles:
+            words = f"{', '.join(meter.roles)}: `p1monitor status` tells which were not seen yet"
+            yield Answer(True, f"roles of {meter.name}", words)
     if settings.history:
         yield _writable("history", settings.history.path)
     if settings.web:

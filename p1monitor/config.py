@@ -17,10 +17,13 @@ from typing import Any, NamedTuple, NoReturn, TypeVar, get_args, get_origin, get
 from p1monitor import listen, password
 from p1monitor.rules import (
     CHECKS,
+    IDENTIFIER,
     LATER_KEYS,
     LATER_SOURCES,
     LATER_TABLES,
     REQUIRED,
+    ROLE,
+    ROLES,
     SOURCES,
     TABLES,
     WORDS_FOR,
@@ -191,8 +194,25 @@ def _meter(file: Path, title: str, raw: object) -> MeterSettings:
         raise ConfigError(f"{file}: {title}: must be a table")
     if "source" not in raw:
         table.wrong("source", "is missing: a [meter.source] table says where the telegrams come from")
-    meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key != "source"})
-    return replace(meter, source=_source(_Table(file, "[meter.source]"), raw["source"]))
+    meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key not in {"source", "roles"}})
+    roles = _roles(_Table(file, "[meter.roles]"), raw.get("roles", {}))
+    return replace(meter, roles=roles, source=_source(_Table(file, "[meter.source]"), raw["source"]))
+
+
+def _roles(table: _Table, raw: object) -> Mapping[str, str]:
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{table.file}: meter.roles: must be a table, written {table.title}")
+    roles: dict[str, str] = {}
+    for role, name in raw.items():
+        if not ROLE.fullmatch(role):
+            table.wrong(role, f"unknown role, {_nearest(role, dict.fromkeys(ROLES))}")
+        if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
+            table.wrong(role, "must be the device's identifier in quotes, as p1monitor shows it")
+        for other, taken in roles.items():
+            if taken == name:  # the identifier itself is nobody's business
+                table.wrong(role, f"is the same device as {other}")
+        roles[role] = name
+    return types.MappingProxyType(roles)
 
 
 def _source(table: _Table, raw: object) -> SourceSettings:

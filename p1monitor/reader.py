@@ -55,6 +55,8 @@ class Reader:
         self.memory = memory  #: what the observer knows; swapped with every reading
         self.ended = False  #: the source was finite, and it is all read
         self._profile = meter.profile
+        self._configured = {name: role for role, name in meter.roles.items()}
+        self._cast: object = None  # the roles that were looked at last
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
         self._knows_time = knows_time
         self._framer = Framer(meter.crc)  # one for good: it remembers that valid CRCs have come
@@ -73,6 +75,7 @@ class Reader:
     def start(self) -> None:
         """Begin to read."""
         self._status.set("source", self._source.name, meter=self.meter)
+        self._look_for_roles()
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> bool:
@@ -168,8 +171,9 @@ class Reader:
             return
         telegram = parse(event)
         reading = decode(telegram, received, self._profile, meter=self.meter, frame=event.data)
-        self.memory, reading = observe(self.memory, reading)
+        self.memory, reading = observe(self.memory, reading, configured=self._configured)
         self._status.telegram(self.meter)  # before the sinks see the reading: they ask how old it is
+        self._look_for_roles()
         self._publish(reading)
         self._source.proven()
         if telegram.bad_lines:
@@ -186,6 +190,15 @@ class Reader:
             for key, value in (("crc", telegram.crc), ("identification", telegram.identification)):
                 self._status.set(key, value, meter=self.meter)
             self._status.set("last_trouble", None, meter=self.meter)
+
+    def _look_for_roles(self) -> None:
+        """Which devices of the configuration were never seen; looked at when roles have changed."""
+        if self._cast is self.memory.roles:
+            return
+        self._cast = self.memory.roles
+        seen = {(bound.equipment_id, bound.role) for bound in self.memory.roles}
+        unseen = [role for name, role in self._configured.items() if (name, role) not in seen]
+        self._status.set("roles_unseen", unseen, meter=self.meter)
 
     def _learn(self, now: float) -> None:
         if self._last is not None:

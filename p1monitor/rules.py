@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from p1monitor import listen
+from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.meters import MODELS
 from p1monitor.settings import (
     HistorySettings,
@@ -45,6 +46,13 @@ def _listen(value: str) -> str | None:
         return str(error)
     return None
 
+
+#: What an M-Bus device can be called: its medium, of several one with a number. Electricity itself is the meter's own role.
+_MEDIA = tuple(dict.fromkeys(MEDIA.values()))
+ROLES = (*(medium for medium in _MEDIA if medium != "electricity"), *(f"{medium}_2" for medium in _MEDIA))
+ROLE = re.compile(rf"(?!electricity$)(?:{'|'.join(_MEDIA)})(?:_(?:[2-9]|[1-9][0-9]))?")
+#: What a meter prints as an identifier is 96 hexadecimal digits at most, or 48 characters.
+IDENTIFIER = re.compile(r"[!-~](?:[ -~]{0,94}[!-~])?")
 
 _HOST = _like(r"[^\s/:@]+|[0-9A-Fa-f:.]+", 'a host name or an address, without "//" and without a port')
 _TOPIC = r"[^\s+#$/\0][^\s+#/\0]*(/[^\s+#/\0]+)*"

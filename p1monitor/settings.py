@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class MeterSettings:
     crc: str = "auto"
     decryption_key_file: Path | None = None
     authentication_key_file: Path | None = None
+    roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: [meter.roles]: role -> equipment identifier
     source: SourceSettings = field(default_factory=SourceSettings)
 
 

@@ -28,6 +28,7 @@ _METER: Mapping[str, Any] = {
     "crc": None,
     "identification": None,
     "equipment_id": None,
+    "roles_unseen": [],
     "last_trouble": None,
 }
 _SINK: Mapping[str, Any] = {

@@ -18,7 +18,7 @@ from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
-from p1monitor.p1.telegram import parse, render
+from p1monitor.p1.telegram import Telegram, parse, render
 from tests.readings import WINTER
 
 #: One byte in so many is another one.
@@ -26,7 +26,16 @@ EVERY = 5000
 PERIOD_S = 10
 #: Local time of the meter: a winter, so that no hour comes twice.
 BEGIN = datetime(2026, 1, 10, 20, tzinfo=WINTER)
-TODAY = ("energy_import_today_kwh", "energy_export_today_kwh", "gas_today_m3")
+#: Total of a day -> its register.
+TODAY = {
+    "energy_import_today_kwh": "energy_import_kwh",
+    "energy_export_today_kwh": "energy_export_kwh",
+    "gas_today_m3": "gas_m3",
+}
+#: A day begins and ends with a telegram. Where one of those is damaged, another so near is as good, but for its last digit.
+EDGE_S = 60
+#: In so many good telegrams in a row nothing is held: a new identifier must be told twice, and then what it says.
+HELD_MOST = 3
 
 #: name -> value, of what is not held
 Published = Mapping[str, Decimal]
@@ -39,6 +48,7 @@ class Result:
     telegrams: int = 0
     damaged: int = 0  #: telegrams with a flipped byte
     readings: int = 0  #: frames that were taken all the same
+    lost: int = 0  #: good telegrams that were not taken, for what came before them
     held: int = 0
     wrong: int = 0  #: registers published that are not the simulator's
     most_wrong: Decimal = Decimal(0)
@@ -88,15 +98,15 @@ def allowed(name: str, seconds: float) -> float:
     return (GAS_M3_H if name.startswith("gas") else FUSE_W / 1000) * seconds / 3600
 
 
-def stream(count: int, seed: int) -> Iterator[tuple[datetime, bytes]]:
+def stream(count: int, seed: int) -> Iterator[tuple[datetime, Telegram]]:
     """The simulator's own telegrams."""
     for index in range(count):
         moment = BEGIN + timedelta(seconds=PERIOD_S * index)
-        yield moment, render(MODELS["me381"].telegram(moment, seed))
+        yield moment, MODELS["me381"].telegram(moment, seed)
 
 
 class Watched:
-    """One way from bytes to readings."""
+    """The way from bytes to readings."""
 
     def __init__(self) -> None:
         self.framer, self.memory = Framer(), Memory()
@@ -112,79 +122,116 @@ class Watched:
 
 
 class Judge:
-    """Compares what is published with what the simulator says."""
+    """Compares what is published with what the simulator's registers say."""
 
     def __init__(self) -> None:
         self.result = Result()
         self._last: dict[str, tuple[Decimal, datetime]] = {}
+        self._held: Counter[str] = Counter()  # in how many good telegrams in a row, by register
 
-    def look(self, moment: datetime, shown: Published, truth: Published) -> None:
-        result = self.result
+    def look(self, moment: datetime, shown: Published, truth: Published, *, good: bool) -> None:
+        """`good`: the telegram came as it was sent."""
+        if good:
+            self._right_again(moment, shown, truth)
+        else:
+            self._held.clear()
         for name, value in shown.items():
             if name in TODAY:
                 continue
+            if name not in truth:
+                self.fault(f"{moment}: {name} does not exist")
+                continue
             before, when = self._last.get(name, (value, moment))
             seconds = (moment - when).total_seconds()
-            if name not in truth:
-                result.faults.append(f"{moment}: {name} does not exist")
-                continue
             off = abs(value - truth[name])
-            if off:
-                result.wrong += 1
-                result.most_wrong = max(result.most_wrong, off)
+            self.result.wrong += bool(off)
+            self.result.most_wrong = max(self.result.most_wrong, off)
             if off > Decimal(allowed(name, max(seconds, PERIOD_S))) + step(value):
-                result.faults.append(f"{moment}: {name} is {value}, not {truth[name]}")
+                self.fault(f"{moment}: {name} is {value}, not {truth[name]}")
             if value < before:
-                result.faults.append(f"{moment}: {name} went from {before} back to {value}")
-            result.longest_held_s = max(result.longest_held_s, seconds)
+                self.fault(f"{moment}: {name} went from {before} back to {value}")
+            self.result.longest_held_s = max(self.result.longest_held_s, seconds)
             self._last[name] = value, moment
+
+    def _right_again(self, moment: datetime, shown: Published, truth: Published) -> None:
+        """A good telegram publishes nothing wrong, and what is past the wrong one is published at once again."""
+        for name, value in truth.items():
+            past = name not in self._last or value >= self._last[name][0]
+            self._held[name] = self._held[name] + 1 if name not in shown and past else 0
+            if shown.get(name, value) != value:
+                self.fault(f"{moment}: {name} is {shown[name]}, and the meter says {value}")
+            if self._held[name] == HELD_MOST:
+                self.fault(f"{moment}: {name} is held, and {HELD_MOST} good telegrams say it")
+
+    def day(self, name: str, day: int, total: Decimal | None, truth: Decimal, *, edge: bool) -> None:
+        """The total of one day; `edge`: a telegram with which it began or ended was damaged."""
+        result = self.result
+        off = abs((total or Decimal(0)) - truth)
+        result.days += 1
+        result.days_exact += not off
+        result.most_off = max(result.most_off, off)
+        if total is None or off > (step(truth) * 2 if edge else 0):
+            self.fault(f"{name} of {datetime.fromordinal(day):%d.%m.}: {total}, not {truth}")
+
+    def fault(self, words: str) -> None:
+        self.result.faults.append(words)
+
+
+class Days:
+    """How far the simulator's registers went each day: from its first telegram (of gas: capture) to its last."""
+
+    def __init__(self) -> None:
+        self._span: dict[tuple[str, int], tuple[Decimal, Decimal]] = {}
+        self.edges: set[int] = set()  #: days that began or ended with a damaged telegram
+
+    def look(self, moment: datetime, reading: Reading, *, good: bool) -> None:
+        """One telegram of the simulator. The first of all proves nothing yet: without CRC it must be told twice."""
+        began = (moment - BEGIN).total_seconds()
+        since = (moment - moment.replace(hour=0, minute=0, second=0)).total_seconds()
+        day = moment.toordinal()
+        if not good and (since < EDGE_S or since >= 86_400 - EDGE_S or began < EDGE_S):
+            self.edges |= {day, day - 1 if since < EDGE_S else day + 1}
+        if began:
+            registers = published(reading)
+            for name, register in TODAY.items():
+                key, value = (name, day_of(reading, name, day)), registers[register]
+                self._span[key] = self._span.get(key, (value, value))[0], value
+
+    def totals(self) -> Mapping[tuple[str, int], Decimal]:
+        return {key: last - first for key, (first, last) in self._span.items()}
 
 
 def run(count: int, seed: int = 1) -> Result:
-    """Send so many telegrams over the bad line, and beside it over a good one."""
-    line, judge = Line(seed), Judge()
-    bad, good = Watched(), Watched()
+    """Send so many telegrams over the bad line."""
+    line, judge, watched, days = Line(seed), Judge(), Watched(), Days()
     result = judge.result
-    days: dict[tuple[str, int], Decimal] = {}
-    truths: dict[tuple[str, int], Decimal] = {}
-    touched: set[int] = set()  # days that began or ended with a damaged telegram
-    for moment, data in stream(count, seed):
+    last: dict[tuple[str, int], Decimal] = {}  # what was published of each day's total in the end
+    for moment, telegram in stream(count, seed):
+        data = render(telegram)
         spoilt = line.spoil(data)
+        good = spoilt == data
         result.telegrams += 1
-        result.damaged += spoilt != data
-        (clean,) = good.take(data, moment)
-        # Of the first telegram alone no register is certain: the truth is what the simulator printed.
-        truth = published(decode(parse(Frame(data, "absent")), None))
-        day = moment.astimezone(WINTER).toordinal()
-        for name, value in published(clean).items():
-            if name in TODAY:
-                truths[name, _day(clean, name, day)] = value
-        since = (moment - moment.replace(hour=0, minute=0, second=0)).total_seconds()
-        # The meter has no clock: a day begins and ends with a telegram, and the next one is as good but for its 10 s.
-        if spoilt != data and not 60 <= since < 86_400 - 60:
-            touched |= {day, day - 1 if since < 60 else day + 1}
-        for reading in bad.take(spoilt, moment):
+        result.damaged += not good
+        true = decode(telegram)
+        truth = published(true)
+        days.look(moment, true, good=good)
+        readings = watched.take(spoilt, moment)
+        result.lost += good and not readings
+        for reading in readings:
             result.readings += 1
             shown = published(reading)
-            judge.look(moment, shown, truth)
-            result.held += bad.memory.held
-            result.doubts += [f"{moment:%d %H:%M:%S} {words}" for words in bad.memory.doubts]
+            judge.look(moment, shown, truth, good=good)
+            result.held += watched.memory.held
+            result.doubts += [f"{moment:%d %H:%M:%S} {words}" for words in watched.memory.doubts]
             result.events.update(event.kind for event in reading.events)
             result.faults += [f"{moment}: {event.words}" for event in reading.events if event.kind != "message"]
-            for name in TODAY:
-                if name in shown:
-                    days[name, _day(reading, name, day)] = shown[name]
-    for key, total in truths.items():
-        result.days += 1
-        off = abs(days.get(key, Decimal(0)) - total)
-        result.days_exact += not off
-        result.most_off = max(result.most_off, off)
-        if off > (step(total) * 2 if key[1] in touched else 0):
-            result.faults.append(f"{key[0]} of {datetime.fromordinal(key[1]):%d.%m.}: {days.get(key)}, not {total}")
+            last |= {(name, day_of(reading, name, moment.toordinal())): shown[name] for name in TODAY if name in shown}
+    for (name, day), total in days.totals().items():
+        judge.day(name, day, last.get((name, day)), total, edge=day in days.edges and not name.startswith("gas"))
     return result
 
 
-def _day(reading: Reading, name: str, day: int) -> int:
+def day_of(reading: Reading, name: str, day: int) -> int:
     """The day that a total belongs to: of gas that of its capture."""
     if not name.startswith("gas"):
         return day

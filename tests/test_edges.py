@@ -14,7 +14,7 @@ from p1monitor.p1.event_codes import EVENTS, Meaning, event
 from p1monitor.p1.framer import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Event, Received
-from p1monitor.p1.registers import ALARM_1, ALARM_2, ERROR_1, ERROR_2, number
+from p1monitor.p1.registers import ALARM_1, ALARM_2, ERROR_1, ERROR_2, PROFILE_STATUS, number
 from p1monitor.p1.telegram import parse
 
 CAME = Received(1768482000.0, 5.0)
@@ -186,6 +186,7 @@ def test_every_bit_of_the_manuals_has_words() -> None:
     assert set(ALARM_1) == {0, 1, *range(8, 14), *range(16, 24)}
     assert set(ALARM_2) == {*range(23), *range(27, 32)}
     assert set(ERROR_1) == {0, 1, *range(8, 14), *range(16, 20)}
+    assert set(PROFILE_STATUS) == {*range(4), 5, 6, 7}
     assert set(ERROR_2) == {*range(8, 14), *range(16, 20), *range(22, 26)}
 
 

@@ -62,6 +62,13 @@ CASES = {
     "without CRC, where the variant has none": (PLAIN, ["absent"]),
     "without CRC, though it says it is version 5": (HEAD + VERSION + POWER + b"!\r\n", ["no-crc"]),
     "without CRC, though it is Belgian": (HEAD + b"0-0:96.1.4(50217)\r\n" + POWER + b"!\r\n", ["no-crc"]),
+    "without CRC, though it is Belgian, in octets": (HEAD + b"0-0:96.1.4(3530323137)\r\n" + POWER + b"!\r\n", ["no-crc"]),
+    "without CRC, though it is Belgian, damaged": (HEAD + b"0-0:96.1.4(5\xb0217)\r\n" + POWER + b"!\r\n", ["no-crc"]),
+    "without CRC, with an identifier where Belgians have the version": (
+        HEAD + b"0-0:96.1.4(4B38454730303030)\r\n" + POWER + b"!\r\n",
+        ["absent"],
+    ),
+    "without CRC, with an identifier that is not set": (HEAD + b"0-0:96.1.4()\r\n" + POWER + b"!\r\n", ["absent"]),
     "without CRC, after this source has shown that it has one": (GOOD + PLAIN, ["valid", "no-crc"]),
     "without CRC, with its version written in odd ways": (HEAD + b"1-3:0:2.8*255(50)\r\n" + POWER + b"!\r\n", ["no-crc"]),
     "cut in its header, no CRC": (b"/TST3 P1" + PLAIN, ["noise", "absent"]),

@@ -37,6 +37,9 @@ def test_31_4_0_is_a_limit_in_belgium_and_hungary_and_an_average_in_an_idis_mete
     assert "current_average_l1_a" in names(line, crc="absent")
     assert "current_average_l1_a" in names("1-0:32.24.0(230.1*V)", line)
     assert "current_limit_l1_a" in names("1-0:31.4.0(999*A)", crc="absent")
+    for average in ("1.24.0(01.500*kW)", "15.24.0(01.500*kW)", "16.24.0(01.500*kW)"):  # Lithuania: with a CRC
+        assert "current_average_l1_a" in names(f"1-0:{average}", line)
+    assert "current_limit_l1_a" in names(EMUCS, "1-0:1.24.0(01.500*kW)", line)
     three = [line.replace("31", c) for c in ("31", "51", "71")]
     assert names(*three, crc="absent") == {f"current_average_l{n}_a" for n in (1, 2, 3)}
 

@@ -127,7 +127,7 @@ def test_the_message_is_retained_in_full_and_cleared(
     text = Measurement(long + "\x00\x07\r\nend", "", "0-0:96.13.0")
     sink.deliver([with_value(reading(1, monotonic=clock.now), "message_text", text)])
     until(lambda: subscriber.texts("p1monitor/home/message"))
-    assert retained(mosquitto)["p1monitor/home/message"] == long + " end"
+    assert json.loads(retained(mosquitto)["p1monitor/home/message"])["text"] == long + " end"
     sink.deliver([reading(2, monotonic=clock.now, message="")])
     until(lambda: subscriber.last("p1monitor/home/message") == "")
     assert "p1monitor/home/message" not in retained(mosquitto)
@@ -153,6 +153,7 @@ def test_events_are_told_once(sink: MqttSink, subscriber: Subscriber, clock: Han
         "words": "a message came",
         "phase": None,
         "channel": 2,
+        "since": None,
     }
 
 

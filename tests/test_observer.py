@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -10,27 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p1monitor.observer import Bound, Memory, observe
+from p1monitor.observer import Memory, observe
 from p1monitor.p1.records import Device, Reading, Received
-from p1monitor.p1.telegram import Telegram
+from tests.observing import NOON, run
 from tests.readings import SUMMER, WINTER, device, reading
 
-NOON = datetime(2026, 1, 15, 12, tzinfo=WINTER)
 NIGHT = datetime(2026, 1, 15, 23, 59, 50, tzinfo=WINTER)
-
-
-def run(readings: Iterable[Reading], memory: Memory | None = None) -> tuple[Memory, list[Reading]]:
-    """Observe one after the other; what is remembered goes through JSON each time, as over a restart."""
-    memory, observed = memory or Memory(), []
-    for one in readings:
-        memory, seen = observe(memory, one)
-        assert Memory.from_json(json.loads(json.dumps(memory.to_json()))) == memory
-        observed.append(seen)
-    return memory, observed
-
-
-def roles(seen: Reading) -> dict[str, str]:
-    return {one.equipment_id: one.role for one in seen.devices}
 
 
 def today(seen: Reading, name: str = "energy_import_today_kwh") -> Decimal | None:
@@ -55,126 +39,6 @@ def test_readings_are_numbered_from_memory() -> None:
 
 def test_memory_of_an_older_program_is_filled_up_with_nothing() -> None:
     assert Memory.from_json({"seq": 7}) == Memory(7)
-
-
-# Roles
-
-
-def test_a_device_gets_its_role_by_its_medium_whatever_its_channel() -> None:
-    _, (seen,) = run([reading(NOON, devices=[device("water", channel=1, equipment_id="W"), device(channel=4)])])
-    assert roles(seen) == {"W": "water", "G1": "gas"}
-
-
-def test_a_device_that_was_never_read_gets_no_role_until_it_is() -> None:
-    dead, gas = device(value=None, channel=1, equipment_id="OLD"), device(channel=2)
-    memory, seen = run([reading(NOON, devices=[dead, gas])])
-    assert roles(seen[0]) == {"G1": "gas"}
-    _, seen = run([reading(NOON, devices=[device(channel=1, equipment_id="OLD"), gas])], memory)
-    assert roles(seen[0]) == {"G1": "gas", "OLD": "gas_2"}
-
-
-def test_of_two_at_first_sight_the_one_with_the_newest_capture_is_the_first() -> None:
-    dead = device(at=NOON - timedelta(days=90), channel=1, equipment_id="DEAD")
-    live = device(at=NOON, channel=2, equipment_id="LIVE")
-    _, (seen,) = run([reading(NOON, devices=[dead, live])])
-    assert roles(seen) == {"DEAD": "gas_2", "LIVE": "gas"}
-    assert [one.equipment_id for one in seen.devices] == ["DEAD", "LIVE"]
-
-
-def test_a_role_follows_its_device_to_another_channel_without_a_word() -> None:
-    _, seen = run([reading(NOON, devices=[device(channel=1)]), reading(NOON, devices=[device(channel=3)])])
-    assert roles(seen[1]) == {"G1": "gas"}
-    assert seen[1].events == ()
-
-
-@pytest.mark.parametrize("channel", [1, 2])
-def test_a_new_device_in_the_place_of_the_only_one_is_its_replacement(channel: int) -> None:
-    first, second = device(equipment_id="OLD"), device(equipment_id="NEW", channel=channel)
-    _, seen = run([reading(NOON, devices=[first]), reading(NOON, devices=[second]), reading(NOON, devices=[second])])
-    assert roles(seen[1]) == {"NEW": "gas"}
-    (event,) = seen[1].events
-    assert (event.kind, event.channel, event.words) == ("swap", channel, "gas: meter OLD was replaced by NEW")
-    assert seen[2].events == ()
-
-
-def test_a_new_device_beside_the_old_one_is_a_second_one() -> None:
-    old, new = device(equipment_id="OLD"), device(equipment_id="NEW", channel=2)
-    _, seen = run([reading(NOON, devices=[old]), reading(NOON, devices=[old, new])])
-    assert roles(seen[1]) == {"OLD": "gas", "NEW": "gas_2"}
-
-
-CAPTURED = [NOON + timedelta(hours=hour) for hour in range(60)]
-
-
-def beside(
-    old: Sequence[datetime], new: Sequence[datetime | None], names: tuple[str, str] = ("OLD", "NEW")
-) -> tuple[list[dict[str, str]], list[str]]:
-    """Two gas meters, each with its captures, telegram after telegram: their roles, and what was told."""
-    story = [
-        reading(
-            max(first, second or first),
-            devices=[
-                device(equipment_id=names[0], at=first),
-                *([device(equipment_id=names[1], at=second, channel=2)] if second else []),
-            ],
-        )
-        for first, second in zip(old, new, strict=True)
-    ]
-    _, seen = run(story)
-    return [roles(one) for one in seen], [event.words for one in seen for event in one.events]
-
-
-def test_a_new_device_takes_the_role_over_when_the_old_one_has_stood_still_for_a_day() -> None:
-    seen, told = beside([CAPTURED[0]] * 40, [None, *CAPTURED[1:40]])
-    assert seen[0] == seen[23] == {"OLD": "gas"}
-    assert seen[24] == seen[39] == {"NEW": "gas"}
-    assert told == ["gas: meter OLD was replaced by NEW"]
-
-
-def test_a_new_device_beside_one_that_still_captures_is_a_second_one() -> None:
-    seen, told = beside(CAPTURED[:4], [None, *CAPTURED[1:4]])
-    assert seen == [{"OLD": "gas"}, {"OLD": "gas"}, *[{"OLD": "gas", "NEW": "gas_2"}] * 2]
-    assert told == []
-
-
-def test_a_dead_device_that_comes_back_into_the_telegram_gets_no_role() -> None:
-    seen, _ = beside(CAPTURED[30:60], [None, *[CAPTURED[0]] * 29], ("LIVE", "DEAD"))
-    assert seen == [{"LIVE": "gas"}] * 30
-
-
-def test_one_of_two_is_replaced_on_its_own_channel() -> None:
-    one, two, new = (device(equipment_id=name, channel=n) for name, n in (("A", 1), ("B", 2), ("C", 2)))
-    _, seen = run([reading(NOON, devices=[one, two]), reading(NOON, devices=[one, new])])
-    assert roles(seen[0]) == {"A": "gas", "B": "gas_2"}
-    assert roles(seen[1]) == {"A": "gas", "C": "gas_2"}
-
-
-def test_without_identifier_channel_and_medium_tell_who_it_is() -> None:
-    nameless = [device(equipment_id="", channel=1), device("water", equipment_id="", channel=2)]
-    _, seen = run([reading(NOON, devices=nameless), reading(NOON, devices=nameless[::-1])])
-    assert [[one.role for one in each.devices] for each in seen] == [["gas", "water"], ["water", "gas"]]
-
-
-def test_an_identifier_that_is_missing_for_a_while_is_no_swap() -> None:
-    shown, hidden = device(), device(equipment_id="")
-    memory, seen = run([reading(NOON, devices=[one]) for one in (hidden, shown, hidden, shown)])
-    assert all([one.role for one in each.devices] == ["gas"] and not each.events for each in seen)
-    assert Bound("gas", "gas", 1, "G1") in memory.roles
-
-
-def test_an_electric_submeter_is_not_the_electricity_meter() -> None:
-    _, (seen,) = run([reading(NOON, devices=[device("electricity", unit="kWh", equipment_id="S")])])
-    assert roles(seen) == {"S": "electricity_2"}
-
-
-def test_a_new_electricity_meter_is_told_once() -> None:
-    _, seen = run([reading(NOON, equipment_id=name) for name in ("E1", "", "E2", "E2")])
-    assert [[event.words for event in each.events] for each in seen] == [
-        [],
-        [],
-        ["electricity: meter E1 was replaced by E2"],
-        [],
-    ]
 
 
 # Today
@@ -277,46 +141,6 @@ def test_the_days_of_one_meter_add_up_to_its_register(steps: list[tuple[int, int
         total = today(seen)
         assert total is not None
         assert 0 <= total <= Decimal(first) / 1000
-
-
-# Messages
-
-
-def messages(*texts: str | None) -> list[list[str]]:
-    _, seen = run(reading(NOON, message_text=text) for text in texts)
-    return [[event.words for event in one.events] for one in seen]
-
-
-def test_a_message_is_told_when_it_comes_changes_and_goes() -> None:
-    assert messages(None, "hello", "hello", "again", None, None) == [
-        [],
-        ["message: hello"],
-        [],
-        ["message: again"],
-        ["message cleared"],
-        [],
-    ]
-
-
-def test_text_and_code_are_independent() -> None:
-    _, seen = run([reading(NOON, message_text="hello", message_code="42"), reading(NOON, message_code="42")])
-    assert [(event.kind, event.code, event.words) for event in seen[0].events] == [
-        ("message", None, "message: hello"),
-        ("message", 42, "message code: 42"),
-    ]
-    assert [event.words for event in seen[1].events] == ["message cleared"]
-
-
-def test_a_standing_message_is_not_told_again_after_a_restart() -> None:
-    memory, _ = run([reading(NOON, message_text="hello")])
-    _, seen = run([reading(NOON, message_text="hello")], Memory.from_json(memory.to_json()))
-    assert seen[0].events == ()
-
-
-def test_a_message_whose_line_was_damaged_still_stands() -> None:
-    damaged = Telegram("TST5", (), "absent", ("0-0:96.13.0(68\x0065",))
-    _, seen = run([reading(NOON, message_text="hello"), reading(NOON, telegram=damaged), reading(NOON)])
-    assert [[event.words for event in one.events] for one in seen[1:]] == [[], ["message cleared"]]
 
 
 def test_nothing_new_costs_little() -> None:

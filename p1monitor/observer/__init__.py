@@ -2,5 +2,6 @@
 
 from p1monitor.observer.memory import Bound, Memory, Total
 from p1monitor.observer.observe import observe
+from p1monitor.observer.roles import NONE_CONFIGURED
 
-__all__ = ["Bound", "Memory", "Total", "observe"]
+__all__ = ["NONE_CONFIGURED", "Bound", "Memory", "Total", "observe"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -54,6 +55,13 @@ class Mark(NamedTuple):
     seen: tuple[Decimal, float | None] | None = None  #: what an M-Bus device of a meter without CRC said last: value, capture
 
 
+class Standing(NamedTuple):
+    """A message that stands."""
+
+    text: str
+    since: datetime | None  #: None: not known
+
+
 class Clock(NamedTuple):
     """The clock of the meter, as it was believed last."""
 
@@ -80,9 +88,10 @@ class Memory:
     seq: int = 0  #: of the last reading
     roles: tuple[Bound, ...] = ()
     totals: Totals = field(default_factory=lambda: MappingProxyType({}))
-    messages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
+    messages: Mapping[str, Standing] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
     states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: event codes, registers, breakers, by name
-    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: states of the last telegram without CRC
+    #: States and messages of the last telegram, where it has no CRC.
+    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     marks: Marks = field(default_factory=lambda: MappingProxyType({}))
     clock: Clock | None = None
     strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
@@ -99,7 +108,10 @@ class Memory:
             "totals": [
                 [role, name, total.day, str(total.base), str(total.last), total.at] for (role, name), total in self.totals.items()
             ],
-            "messages": dict(self.messages),
+            "messages": {
+                name: [standing.text, standing.since.isoformat() if standing.since else None]
+                for name, standing in self.messages.items()
+            },
             "states": dict(self.states),
             "hints": dict(self.hints),
             "marks": [[*key, *_mark_told(mark)] for key, mark in self.marks.items()],
@@ -120,7 +132,7 @@ class Memory:
             told.get("seq", 0),
             roles,
             totals,
-            dict(told.get("messages", {})),
+            {name: _standing(standing) for name, standing in told.get("messages", {}).items()},
             dict(told.get("states", {})),
             dict(told.get("hints", {})),
             {(role, name): _mark(*rest) for role, name, *rest in told.get("marks", ())},
@@ -128,6 +140,12 @@ class Memory:
             tuple((medium, channel, name) for medium, channel, name in told.get("strangers", ())),
             {(medium, channel, name): at for (medium, channel, name), at in told.get("waiting", ())},
         )
+
+
+def _standing(told: str | list[str | None]) -> Standing:
+    """An older program wrote the text alone."""
+    text, since = (told, None) if isinstance(told, str) else told
+    return Standing(text or "", datetime.fromisoformat(since) if since else None)
 
 
 def _clock(at: float, monotonic: float, wall: float, doubted: str, strange: list[float] | None) -> Clock:

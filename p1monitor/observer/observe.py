@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import tzinfo
 from types import MappingProxyType
 
@@ -9,35 +10,37 @@ from p1monitor.observer import clocks, identity, plausible
 from p1monitor.observer.edges import changes
 from p1monitor.observer.memory import Memory
 from p1monitor.observer.messages import messages
-from p1monitor.observer.roles import assign
+from p1monitor.observer.roles import NONE_CONFIGURED, assign
 from p1monitor.observer.totals import count, with_values
 from p1monitor.p1.records import Reading
 
 
-def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tuple[Memory, Reading]:
+def observe(
+    memory: Memory, reading: Reading, zone: tzinfo | None = None, configured: Mapping[str, str] = NONE_CONFIGURED
+) -> tuple[Memory, Reading]:
     """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals and what happened.
 
-    `zone` is the host's, for the local date of meters without a clock.
+    `zone` is the host's, for the local date of meters without a clock; `configured`: equipment identifier -> role.
     """
     seq = memory.seq + 1
     reading, strangers = identity.proven(memory.roles, memory.strangers, reading)
     seen = clocks.look(memory.clock, reading)
     if seen.at is None and reading.at is not None:
         reading = _without_clock(reading)
-    cast = assign(memory.roles, reading, memory.waiting)
+    cast = assign(memory.roles, reading, memory.waiting, configured)
     checked = plausible.check(memory.marks, reading, cast, seen.at)
     if checked.held:
         reading = reading._replace(values=checked.values)
     totals, made, devices = count(memory.totals, reading, checked.cast, zone)
-    standing, news = messages(memory.messages, reading)
+    told = messages(memory.messages, memory.hints, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
         seq,
         reading.at,
         reading.received,
-        with_values(reading.values, made) if made else reading.values,
+        with_values(reading.values, made | told.values) if made or told.values else reading.values,
         devices,
-        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *changed.events),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *told.events, *changed.events),
         reading.telegram,
         reading.frame,
         reading.meter,
@@ -47,9 +50,9 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
         seq,
         cast.roles,
         totals,
-        standing,
+        told.standing,
         changed.states,
-        changed.hints,
+        {**changed.hints, **told.hints} if told.hints else changed.hints,
         checked.marks,
         seen.clock,
         strangers,

@@ -35,12 +35,14 @@ __all__ = [
 ]
 
 CHANNELS = (1, 2, 3, 4)
-
+#: 0-0:96.1.4 is the e-MUCS version, five digits, but an identifier of an IDIS meter where it has six octets or more, or none.
+#: What is neither may be a damaged version.
+_NO_IDENTIFIER = r"(?!(?:\*\d+)?\((?:(?:[0-9A-Fa-f]{2}){6,})?\))"
 
 #: Objects that come once, not per phase, tariff or channel.
 _SINGLE = (
-    Row("1-3:0.2.8", "dsmr_version", "plain", "", "P1 version", "S50 §6.12", diagnostic=True, crc=True),
-    Row("0-0:96.1.4", "emucs_version", "version", "", "P1 version and model", "E", diagnostic=True, crc=True),
+    Row("1-3:0.2.8", "dsmr_version", "plain", "", "P1 version", "S50 §6.12", diagnostic=True, crc="."),
+    Row("0-0:96.1.4", "emucs_version", "version", "", "P1 version and model", "E", diagnostic=True, crc=_NO_IDENTIFIER),
     Row("0-0:1.0.0", "clock", "time", "", "Clock of the meter", "S50 §6.12", diagnostic=True),
     Row("1-0:0.9.1", "clock_time", "plain", "", "Clock of the meter, time", "IEC 62056-61", diagnostic=True),
     Row("1-0:0.9.2", "clock_date", "plain", "", "Clock of the meter, date", "IEC 62056-61", diagnostic=True),
@@ -133,6 +135,7 @@ def _made() -> Iterator[Row]:
     for side in ("import", "export"):
         yield Row("", f"energy_{side}_today_kwh", "register", "kWh", f"Energy {side} today", "registers since midnight")
     yield Row("", "current_limit_export_a", "number", "A", "Current limit of export", "LU", diagnostic=True)
+    yield Row("", "modem_reception", "state", "", "Modem, reception", "KWHIQ, display", diagnostic=True, seldom=True)
     for medium in (*sorted(set(MEDIA.values())), "unknown"):
         for unit in ("m3", "GJ", "kWh", ""):
             title = medium.replace("_", " ").capitalize()
@@ -175,8 +178,8 @@ BY_OBIS: Mapping[str, tuple[Row, ...]] = MappingProxyType(_by_obis())
 
 _BY_NAME = {row.name: row for row in (*_made(), *reversed(ROWS)) if row.name != "register"}
 
-#: Objects whose presence says that the telegram has a CRC: their codes, as bytes.
-CRC_MARKS: tuple[bytes, ...] = tuple(row.pattern.encode() for row in ROWS if row.crc)
+#: Objects whose presence says that the telegram has a CRC: their codes, and a regular expression of what follows them.
+CRC_MARKS: tuple[tuple[bytes, bytes], ...] = tuple((row.pattern.encode(), row.crc.encode()) for row in ROWS if row.crc)
 
 #: How lines begin that differ in every telegram: nothing is gained by remembering them.
 NEVER_TWICE: tuple[bytes, ...] = tuple(b"%b(" % row.pattern.encode() for row in ROWS if row.kind == "time")

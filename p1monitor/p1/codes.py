@@ -38,6 +38,10 @@ UNIT_BY_MEDIUM: Mapping[str, str] = MappingProxyType(
 #: Medium by the unit, for a channel whose device type the meter does not send.
 MEDIA_BY_UNIT: Mapping[str, str] = MappingProxyType({"m3": "gas", "GJ": "heat", "kWh": "electricity"})
 
+#: Received power of a modem's reference signal in dBm -> the quality of its reception, from here on (KWHIQ's display).
+RECEPTION: tuple[tuple[int, str], ...] = ((-80, "excellent"), (-90, "good"), (-100, "sufficient"), (-120, "insufficient"))
+NO_RECEPTION = "none"
+
 #: Disconnector state (0-0:96.3.10, 0-n:24.4.0): DLMS class 70, attribute 3.
 BREAKER: Mapping[str, str] = MappingProxyType(
     {"0": "disconnected", "1": "connected", "2": "ready for reconnection", "ON": "connected", "OFF": "disconnected"}

@@ -1,10 +1,12 @@
-"""What a telegram does not say but what follows from it: net powers, and totals of rates. Never overrules the meter."""
+"""What a telegram does not say but follows from it: net powers, totals of rates, a modem's reception. Never overrules the meter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from p1monitor.p1.catalogue import PHASES, TARIFFS
+from p1monitor.p1.codes import NO_RECEPTION, RECEPTION
 from p1monitor.p1.frames import new
 from p1monitor.p1.records import Measurement
 
@@ -27,7 +29,15 @@ _LAST: dict[str, tuple[Measurement, Measurement | None, Measurement | None]] = {
 
 
 def derive(values: dict[str, Measurement]) -> None:
-    """Add net powers, and totals where the meter has only rates; a value made of one that is missing is not made."""
+    """Add net powers, totals where the meter has only rates, reception; a value made of one that is missing is not made."""
+    _nets(values)
+    _totals(values)
+    signal = values.get("modem_rsrp_dbm")
+    if signal is not None:
+        values["modem_reception"] = _reception(signal)
+
+
+def _nets(values: dict[str, Measurement]) -> None:
     get = values.get
     for name, one, other in _NETS:
         plus = get(one)
@@ -38,6 +48,10 @@ def derive(values: dict[str, Measurement]) -> None:
             last = _LAST[name] = (plus, minus, _net(plus, minus))
         if last[2] is not None:
             values[name] = last[2]
+
+
+def _totals(values: dict[str, Measurement]) -> None:
+    get = values.get
     for name, rates in _TOTALS:
         plus = get(rates[0])
         if plus is None or name in values:
@@ -49,6 +63,12 @@ def derive(values: dict[str, Measurement]) -> None:
             last = _LAST[name] = (plus, minus, _sum(get, rates))
         if last[2] is not None:
             values[name] = last[2]
+
+
+def _reception(signal: Measurement) -> Measurement:
+    power = signal.value
+    words = next((words for least, words in RECEPTION if power >= least), NO_RECEPTION) if isinstance(power, Decimal) else None
+    return Measurement(words, "", signal.obis, derived=True)
 
 
 def _net(plus: Measurement, minus: Measurement | None) -> Measurement | None:

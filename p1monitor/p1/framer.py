@@ -35,8 +35,8 @@ KEPT_AT_OVERFLOW = FRAME_MAX // 2
 #: A header cut in two by the overflow: so many last bytes may hold its beginning.
 HEADER_TAIL = 64
 
-#: An object that says that its variant has a CRC, however the code is written.
-_SAYS_CRC = re.compile(b"|".join(re.escape(mark).replace(rb"\.", b"[.:]") for mark in CRC_MARKS))
+#: An object that says that its variant has a CRC, however the code is written; of a code with two meanings the value decides.
+_SAYS_CRC = re.compile(b"|".join(re.escape(code).replace(rb"\.", b"[.:]") + value for code, value in CRC_MARKS))
 _PROVEN = frozenset(("valid", "absent"))
 _HEX = b"0123456789ABCDEFabcdef"
 _IDLE = b"\r\n\x00\xff "

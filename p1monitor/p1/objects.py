@@ -13,6 +13,7 @@ from p1monitor.p1.codes import BREAKER
 from p1monitor.p1.frames import new
 from p1monitor.p1.logs import billing, failures, history, snapshot
 from p1monitor.p1.records import Measurement, Value
+from p1monitor.p1.registers import PROFILE_STATUS, octet_words
 from p1monitor.p1.telegram import DataObject
 from p1monitor.p1.texts import octets_text
 from p1monitor.p1.times import meter_time
@@ -102,6 +103,14 @@ def _amount(row: Row, item: DataObject, _: str) -> Measurement | None:
 def _plain(row: Row, item: DataObject, _: str) -> Measurement | None:
     text = "".join(item.groups[:1]).strip()
     return Measurement(text or None, row.unit, item.obis) if len(item.groups) == 1 else None
+
+
+def _status(row: Row, item: DataObject, profile: str) -> Measurement | None:
+    """A status word, bit by bit; as it came where a bit has no words."""
+    found = _plain(row, item, profile)
+    if found is None or found.value is None:
+        return found
+    return found._replace(value=octet_words(str(found.value), PROFILE_STATUS) or found.value)
 
 
 def _state(row: Row, item: DataObject, _: str) -> Measurement | None:
@@ -223,6 +232,7 @@ _DECODERS: Mapping[str, Callable[[Row, DataObject, str], Measurement | None]] = 
         "amount": _amount,
         "message": _text,
         "plain": _plain,
+        "status": _status,
         "state": _state,
         "tariff": _tariff,
         "time": _time,

@@ -59,6 +59,7 @@ class Event:
     words: str
     phase: str | None = None
     channel: int | None = None
+    since: datetime | None = None  #: when what ended with it began: of a message that was cleared or changed
 
 
 class Reading(NamedTuple):

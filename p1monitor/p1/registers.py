@@ -13,9 +13,10 @@ from p1monitor.p1.event_codes import CHANNELS, PHASES, Meaning
 
 Bits = Mapping[int, Meaning]
 
-#: 32 bits as hexadecimal digits.
-_HEX_DIGITS = 8
+#: 32 bits as hexadecimal digits, and an octet.
+_HEX_DIGITS, _OCTET_DIGITS = 8, 2
 _BINARY = re.compile(r"[01]{16}|[01]{32}")
+_OCTET_BINARY = re.compile(r"[01]{8}")
 _HEX = re.compile(r"(?:0x)?([0-9A-Fa-f]{1,8})")
 
 _CLOCK = {0: "clock invalid", 1: "battery to be replaced"}
@@ -88,6 +89,21 @@ ERROR_2 = _table(
     }
 )
 
+#: 0-0:96.10.1 … 4: one octet, of each of the meter's own profiles (ME381 §6.3; bit 6 is reserved in KWHIQ's).
+PROFILE_STATUS = _table(
+    {
+        0: "critical error",
+        1: "clock invalid",
+        2: "data not valid",
+        3: "daylight saving time",
+        5: "clock adjusted",
+        6: "power up",
+        7: "power down",
+    }
+)
+#: Said where no bit is set.
+NOTHING_SET = "none"
+
 #: 0-n:96.10.3: EN 13757-3 §5.9, and the two bits of which the meter makes alarms (table 38).
 MBUS_STATUS = _table(
     {
@@ -102,8 +118,17 @@ MBUS_STATUS = _table(
 )
 
 
-def number(text: str, known: Bits) -> int | None:
-    """Read a printed register. Eight digits are hexadecimal, unless only the decimal number has none but known bits.
+def octet_words(text: str, known: Bits) -> str | None:
+    """A printed octet in words; None if it is none, or has bits that nobody knows."""
+    text = text.strip()
+    value = int(text, 2) if _OCTET_BINARY.fullmatch(text) else number(text, known, _OCTET_DIGITS)
+    if value is None or _strange(value, known):
+        return None
+    return ", ".join(known[bit].words for bit in bits(value)) or NOTHING_SET
+
+
+def number(text: str, known: Bits, full: int = _HEX_DIGITS) -> int | None:
+    """Read a printed register. `full` digits are hexadecimal, unless only the decimal number has none but known bits.
 
     The manuals do not say in which way a register is printed; meters print 32 bits as eight hexadecimal digits
     (IEC 62056-21's F.F), as a decimal number, or bit by bit.
@@ -116,7 +141,7 @@ def number(text: str, known: Bits) -> int | None:
     hexadecimal = int(found[1], 16) if found else None
     if decimal is None or hexadecimal is None:
         return hexadecimal if decimal is None else decimal
-    first, second = (hexadecimal, decimal) if len(text) == _HEX_DIGITS else (decimal, hexadecimal)
+    first, second = (hexadecimal, decimal) if len(text) == full else (decimal, hexadecimal)
     return second if _strange(first, known) and not _strange(second, known) else first
 
 

@@ -16,16 +16,15 @@ class Row:
 
     pattern: str  #: "1-B:1.8.0", "0-n:24.1.0"; empty for values that are made, not sent
     name: str  #: the unit is its last word, where it has one
-    kind: (
-        str  #: register, number, count, factor, state, text, plain, time, tariff, peak, failures, history, or one of the mbus kinds
-    )
+    #: register, number, count, factor, state, status, text, plain, time, tariff, peak, failures, history, or one of mbus's
+    kind: str
     unit: str  #: inside and outward: W, kWh, V, A, Hz, m3, GJ …; empty for texts, counts, states
     title: str  #: one line for people, without its unit
     source: str
     printed: str = ""  #: the unit in the telegram
     digits: tuple[int, int] = (0, 0)  #: Fn(x,x): digits in all, decimals
     diagnostic: bool = False  #: about the meter and the grid, not about use
-    crc: bool = False  #: a telegram that carries it always has a CRC
+    crc: str = ""  #: a telegram that carries it always has a CRC, where this regular expression matches what follows the code
     seldom: bool = False  #: for few: Home Assistant is told, but does not switch it on by itself
 
 

@@ -157,7 +157,7 @@ def meter() -> Iterator[Row]:
     for pattern, name, kind, unit, title in _MODEM:
         yield _row(pattern, name, kind, unit, title, "KWHIQ annexure I")
     for e in range(4):
-        yield _row(f"0-0:96.10.{e + 1}", f"profile_status_{e}", "plain", "", f"Status word of profile {e}")
+        yield _row(f"0-0:96.10.{e + 1}", f"profile_status_{e}", "status", "", f"Status word of profile {e}")
     for n in (1, 2, 3, 4):
         yield _row(f"0-{n}:96.10.3", f"mbus_{n}_status", "code", "", f"M-Bus channel {n}, status")
         yield _row(f"0-{n}:96.11.4", f"mbus_{n}_event", "code", "", f"M-Bus channel {n}, last event")

@@ -220,7 +220,8 @@ def entities(reading: Reading) -> frozenset[Entity]:
         for role, values in places
         for name, measurement in sent(values).items()
         if measurement.value is not None and name not in NOT_ENTITIES
-        for stamp in ((False, True) if measurement.at is not None and not role else (False,))
+        # A text's own time is an attribute of it
+        for stamp in ((False, True) if measurement.at is not None and measurement.unit and not role else (False,))
     )
 
 

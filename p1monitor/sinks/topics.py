@@ -54,8 +54,9 @@ def sent(values: Mapping[str, Measurement]) -> dict[str, Measurement]:
 
 
 def stamp_name(name: str) -> str:
-    """The name of a value's own time: monthly_power_peak_w -> monthly_power_peak_timestamp."""
-    return f"{name.rpartition('_')[0]}_timestamp"
+    """The name of a value's own time: monthly_power_peak_w -> monthly_power_peak_timestamp, message_text_timestamp."""
+    row = row_of(name)
+    return f"{name.rpartition('_')[0] if row is None or row.unit else name}_timestamp"
 
 
 def reading_text(reading: Reading) -> str:
@@ -82,19 +83,23 @@ def device_text(reading: Reading, device: Device) -> str | None:
 def event_text(reading: Reading, event: Event) -> str:
     """One event."""
     head: dict[str, Flat] = {"meter": reading.meter, "kind": event.kind, **_times(event.at, event.received)}
-    return json_text({**head, "code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel})
+    since = event.since.isoformat() if event.since else None
+    more: dict[str, Flat] = {"phase": event.phase, "channel": event.channel, "since": since}
+    return json_text({**head, "code": event.code, "words": event.words, **more})
 
 
 def message_text(reading: Reading) -> str | None:
     """The grid company's message in full, empty when there is none, without what breaks a line or a database.
 
-    None where nobody knows: its line may have been one of the telegram's damaged ones (meters without CRC).
+    None where nobody knows, and what was sent last still holds: it is doubtful, or its line may have been one of the
+    telegram's damaged ones (meters without CRC).
     """
     measurement = reading.values.get("message_text")
-    if measurement is None and reading.telegram.bad_lines:
+    if measurement is None:
+        return None if reading.telegram.bad_lines else ""
+    if measurement.held:
         return None
-    text = measurement.value if measurement is not None and not measurement.held else None
-    return clean(text) if isinstance(text, str) else ""
+    return clean(measurement.value) if isinstance(measurement.value, str) else ""
 
 
 def clean(text: str) -> str:
