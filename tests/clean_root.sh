@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # The life of an installation in a clean Debian root: install, look, run, upgrade, uninstall. Called by `make cleanroot`.
 #
-# Wants root, debootstrap, a wheel in dist/ and a Python here of the same version as the root's. The root is a temporary
-# folder, and goes; BASE=FOLDER keeps the bare Debian there for the next time. SUITE= and MIRROR= are debootstrap's.
+# Wants root, debootstrap (bare_debian.sh), a wheel in dist/ and a Python here of the same version as the root's. The root
+# is a temporary folder, and goes; BASE=FOLDER keeps the bare Debian there for the next time.
 set -euo pipefail
 
 project=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$project/.venv/bin/python}
-suite=${SUITE:-bookworm}
 scratch=$(mktemp -d)
 base=${BASE:-$scratch/base}
 root=$scratch/root
@@ -29,21 +28,15 @@ install() { inside PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels METER="${1:-}" make -s 
 rights() { stat -c '%a %U' "$root$1"; }
 expect() { [ "$1" = "$2" ] || wrong "$3: $1, not $2"; }
 
-step "a clean Debian $suite"
-packages=python3-venv,make,systemd,udev
-if [ ! -x "$base/usr/bin/python3" ]; then
-  timeout 900 debootstrap --variant=minbase --include=$packages "$suite" "$base" ${MIRROR:+"$MIRROR"} >"$scratch/log" \
-    || { tail "$scratch/log"; wrong debootstrap; }
-fi
+step "a clean Debian"
+"$project/tests/bare_debian.sh" "$base"
 cp -a "$base" "$root"
 mount -t proc proc "$root/proc"
 
 step "the source as a clone has it, the wheel beside it, and what it needs"
-mkdir -p "$root/src/dist" "$root/wheels"
-(cd "$project" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c) | tar -x -C "$root/src"
-wheel=$(ls -t "$project"/dist/p1monitor_daemon-*.whl | head -n 1)
-cp "$wheel" "$root/src/dist"
-timeout 300 "$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$root/wheels" "$wheel"
+inside DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends make python3-venv >"$scratch/log" 2>&1 \
+  || { cat "$scratch/log"; wrong "what install.sh wants"; }
+"$project/tests/stock_root.sh" "$root" "$root/src"
 
 step "make install, which finds a simulated meter over TCP"
 "$python" -m p1monitor simulate --tcp 127.0.0.1:47001 >/dev/null & daemon=$!
