@@ -24,6 +24,8 @@ DYNAMIC = 61184
 #: The longest command installs packages and builds an environment; `make install` listens half a minute, too.
 TYPED_S = 300.0
 READY_S = 60.0
+#: A command that waits for input without saying so has shown nothing for so long.
+QUIET_S = 2.0
 #: `systemctl` says so where it is not the root it was started from, and does nothing.
 IGNORED = "Running in chroot, ignoring"
 
@@ -38,7 +40,7 @@ class CleanRoot:
     def type(self, text: str, cwd: str, answers: Sequence[tuple[str, str]] = ()) -> tuple[int, str]:
         """Paste text into the person's shell on a terminal, and answer each prompt in turn; exit status and all that was shown.
 
-        An answer whose prompt is empty is typed ahead. The first command that fails is the last.
+        An answer whose prompt is empty is typed when all has been quiet for a while. The first command that fails is the last.
         """
         home = f"/home/{self.person}"
         shell = ["env", "-i", f"PATH={PATH}", f"HOME={home}", f"USER={self.person}", "TERM=dumb", "LC_ALL=C.UTF-8"]
@@ -94,8 +96,11 @@ class CleanRoot:
             self._services[service] = subprocess.Popen(
                 ["chroot", str(self.folder), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-            while b"READY=1" not in notified.recv(4096):
-                pass
+            try:
+                while b"READY=1" not in notified.recv(4096):
+                    pass
+            except TimeoutError as error:
+                raise AssertionError(f"{service} is not ready:\n{self.output(service)}") from error
 
     def stop(self, *services: str) -> None:
         """End them as systemd does; all of them where none is named."""
@@ -141,11 +146,13 @@ def _converse(terminal: int, answers: list[tuple[str, str]]) -> str:
     """Read until the other side hangs up; type each answer when its prompt has come."""
     deadline, shown, seen = time.monotonic() + TYPED_S, "", 0
     while time.monotonic() < deadline:
-        while answers and (at := shown.find(answers[0][0], seen)) >= 0:
+        while answers and answers[0][0] and (at := shown.find(answers[0][0], seen)) >= 0:
             prompt, reply = answers.pop(0)
             seen = at + len(prompt)
             os.write(terminal, reply.encode())
-        if not select.select([terminal], [], [], 1.0)[0]:
+        if not select.select([terminal], [], [], QUIET_S)[0]:
+            if answers and not answers[0][0]:
+                os.write(terminal, answers.pop(0)[1].encode())
             continue
         try:
             came = os.read(terminal, 4096)
