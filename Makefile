@@ -54,11 +54,11 @@ uninstall:
 # The whole life of an installation in a clean Debian: as root, two minutes, with debootstrap and the network at hand;
 # BASE=FOLDER keeps the bare Debian for the next time
 cleanroot: wheel
-	@BASE="$(BASE)" tests/clean_root.sh
+	@BASE="$(BASE)" tests/in_clean_root.sh tests/clean_root.sh
 
 # docs/get-started.md, block by block in a clean Debian; with P1MONITOR_HASS=…/hass up to a real Home Assistant
 getstarted: wheel
-	@BASE="$(BASE)" tests/get_started.sh
+	@BASE="$(BASE)" tests/in_clean_root.sh $(BIN)/python -m pytest -q -s -p no:cacheprovider -m cleanroot tests/test_get_started_real.py
 
 # The daemon on a simulated meter that sends without a pause: does it keep up, and does its memory stay?
 endure: .venv/.dev

@@ -1,6 +1,6 @@
 """A clean Debian in a folder, and a person in it who types. Starts no service by itself: `restart` is what systemd would do.
 
-The folder and the namespaces that it is in are made by get_started.sh, and go with it.
+The folder and the namespaces that it is in are made by in_clean_root.sh, and go with it.
 """
 
 from __future__ import annotations

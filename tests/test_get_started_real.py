@@ -1,6 +1,6 @@
 """The get-started page, block by block as it is written, in a clean Debian, up to the entities in a real Home Assistant.
 
-Driven by `make getstarted` (get_started.sh), which makes the Debian and shuts the network out. A simulated meter is the
+Driven by `make getstarted` (in_clean_root.sh), which makes the Debian and shuts the network out. A simulated meter is the
 cable; services are started as their units say, where the page restarts them, since systemd itself does not run there.
 """
 
@@ -25,6 +25,7 @@ from tests.cleanroot import IGNORED, CleanRoot
 from tests.hass import HomeAssistant, until
 from tests.paper import GET_STARTED, blocks
 
+CLONE = "/home/pi/p1monitor"
 #: What the person thinks up.
 HASS_PASSWORD, OUR_PASSWORD = "for Home Assistant", "for p1monitor 4711"
 
@@ -90,7 +91,7 @@ def test_the_page_leads_to_entities_in_home_assistant(root: CleanRoot, cable: No
         began = time.monotonic()
         answers = [(prompt, reply.replace("<page>", page_password)) for prompt, reply in step.answers]
         while True:
-            status, shown = root.type(block.text, "/home/pi/p1monitor", answers)
+            status, shown = root.type(block.text, CLONE, answers)
             if status == 0 or time.monotonic() > began + step.patience_s:
                 break
             time.sleep(1)
@@ -106,6 +107,11 @@ def test_the_page_leads_to_entities_in_home_assistant(root: CleanRoot, cable: No
     print(len(announced), "entities are announced")
     if hass := os.environ.get("P1MONITOR_HASS"):
         _in_home_assistant(hass, tmp_path, page_password, announced)
+    root.stop()
+    status, shown = root.type("sudo make uninstall", CLONE)
+    left = {"/etc/p1monitor", "/var/lib/p1monitor", "/etc/systemd/system/p1monitor.service.d"}
+    assert status == 0
+    assert set(re.findall(r"^  (/\S+)$", shown, re.MULTILINE)) == left
 
 
 def _live(password: str) -> dict[str, Any]:
@@ -143,6 +149,9 @@ def _in_home_assistant(command: str, folder: Path, password: str, announced: set
             assert before["values"][name] - 0.1 <= float(states[name]["state"]) <= after["values"][name], name
         assert float(states["gas_m3"]["state"]) == pytest.approx(after["devices"][0]["values"]["gas_m3"], abs=1)
         assert 0 <= float(states["power_import_w"]["state"]) < 20_000
+        # The page has both, the second for releases before 2025.10
+        ids = {"sensor.p1_home_energy_import_t1_kwh", "sensor.home_smart_meter_energy_import_tariff_1"}
+        assert states["energy_import_t1_kwh"]["entity_id"] in ids
         assert not home.complaints()
     finally:
         home.stop()
