@@ -30,6 +30,13 @@ CLONE = "/home/pi/p1monitor"
 HASS_PASSWORD, OUR_PASSWORD = "for Home Assistant", "for p1monitor 4711"
 
 
+class Listening(NamedTuple):
+    """The broker in the clean root, as the home's network has it."""
+
+    host: str
+    port: int
+
+
 class Step(NamedTuple):
     """What a block is known by, what the person answers meanwhile, what must be shown."""
 
@@ -136,7 +143,7 @@ def _in_home_assistant(command: str, folder: Path, password: str, announced: set
     home = HomeAssistant(command, folder)
     try:
         home.start()
-        home.add_broker("127.0.0.1", 1883, username="homeassistant", password=HASS_PASSWORD)
+        home.add_broker(Listening("127.0.0.1", 1883), username="homeassistant", password=HASS_PASSWORD)
         before = _live(password)
         until(lambda: announced <= home.states().keys())
         until(lambda: not [state for state in home.states().values() if state["state"] in {"unknown", "unavailable"}])

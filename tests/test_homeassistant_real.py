@@ -86,7 +86,7 @@ def homeassistant(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[HomeAssistan
     made = HomeAssistant(os.environ["P1MONITOR_HASS"], tmp_path)
     try:
         made.start()
-        made.add_broker(mosquitto.host, mosquitto.port)
+        made.add_broker(mosquitto)
         yield made
     finally:
         made.stop()
@@ -195,7 +195,7 @@ def test_home_assistant_that_comes_later_finds_everything(mosquitto: Mosquitto, 
     late = HomeAssistant(os.environ["P1MONITOR_HASS"], tmp_path)
     try:
         late.start()
-        late.add_broker(mosquitto.host, mosquitto.port)
+        late.add_broker(mosquitto)
         daemon.deliver(2, extra=PEAK)
         until(lambda: EXPECTED.keys() <= late.states().keys())
         until(lambda: all(seen(late.states()[unique]) == wanted for unique, wanted in EXPECTED.items()))
