@@ -13,7 +13,7 @@ TELEGRAMS ?= 100000
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml hatch_build.py web/package-lock.json
 
-.PHONY: demo test services lint format types bench wheel install uninstall cleanroot endure clean
+.PHONY: demo test services lint format types bench wheel install uninstall cleanroot getstarted endure clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.run
@@ -52,9 +52,14 @@ install:
 uninstall:
 	@PREFIX="$(PREFIX)" systemd/uninstall.sh
 
-# The whole life of an installation in a clean Debian: as root, some minutes, with debootstrap and Debian's packages at hand
+# The whole life of an installation in a clean Debian: as root, two minutes, with debootstrap and the network at hand;
+# BASE=FOLDER keeps the bare Debian for the next time
 cleanroot: wheel
-	@tests/clean_root.sh
+	@BASE="$(BASE)" tests/in_clean_root.sh tests/clean_root.sh
+
+# docs/get-started.md, block by block in a clean Debian; with P1MONITOR_HASS=…/hass up to a real Home Assistant
+getstarted: wheel
+	@BASE="$(BASE)" tests/in_clean_root.sh $(BIN)/python -m pytest -q -s -p no:cacheprovider -m cleanroot tests/test_get_started_real.py
 
 # A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? And the daemon on a simulated meter
 # that sends without a pause: does it keep up, and does its memory stay?

@@ -10,15 +10,13 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from p1monitor.listen import split
+from p1monitor.listen import local_url
 from p1monitor.settings import WebSettings
 
 #: A daemon on the same host answers in milliseconds; on a small Pi a password takes a second.
 TIMEOUT_S = 10.0
 #: A status is some kilobytes, more with many meters.
 ANSWER_MAX = 1 << 20
-#: "All addresses" is where to listen, not where to ask.
-_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 #: States of a sink that works.
 _WORKING = frozenset({"ok"})
 
@@ -29,9 +27,7 @@ class AskError(Exception):
 
 def address(web: WebSettings | None) -> str:
     """The page's address as this host reaches it."""
-    host, port = split((web or WebSettings()).listen)
-    host = _ALL.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return local_url((web or WebSettings()).listen)
 
 
 def ask(url: str, password: str | None = None) -> dict[str, Any] | None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
-from p1monitor.listen import split
+from p1monitor.listen import local_url, split
 from p1monitor.p1.crc import accelerated
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sources.ports import holders
 
 #: How long a broker or server may take to answer.
 CONNECT_S = 3.0
+#: The page's answer to /healthz has some dozen bytes per meter.
+HEALTH_MAX = 1 << 16
+#: What a daemon that has a port open is called.
+PROGRAM = "p1monitor"
 
 
 class Answer(NamedTuple):
@@ -28,6 +35,7 @@ class Answer(NamedTuple):
 
 def look(settings: Settings) -> Iterator[Answer]:
     """Yield an answer for each thing that has to work."""
+    running = settings.web is not None and _runs(settings.web.listen)
     fast = accelerated()
     yield Answer(True, "checksum", "the C extension of crcmod is in use" if fast else "pure Python: slower, but right")
     for meter in settings.meters:
@@ -38,9 +46,9 @@ def look(settings: Settings) -> Iterator[Answer]:
     if settings.history:
         yield _writable("history", settings.history.path)
     if settings.web:
-        yield _free("page", settings.web.listen)
+        yield _free("page", settings.web.listen, running)
     if settings.relay:
-        yield _free("relay", settings.relay.listen)
+        yield _free("relay", settings.relay.listen, running)
     if settings.mqtt:
         answer = _reach("mqtt", settings.mqtt.host, settings.mqtt.port)
         yield answer._replace(words=answer.words + " (the password was not tried)") if answer.good else answer
@@ -59,9 +67,12 @@ def _serial(what: str, meter: MeterSettings) -> Answer:
         return Answer(False, what, f"{device} is not there: is the cable plugged in? `p1monitor detect` lists what is")
     if not os.access(device, os.R_OK | os.W_OK):
         return Answer(False, what, f"{device} may not be opened by this user: add it to the group dialout")
-    others, _ = holders(str(device))
+    found, _ = holders(str(device))
+    others = [holder for holder in found if holder.command.split()[-1] != PROGRAM]
     if others:
-        return Answer(False, what, f"{device} is held by {', '.join(map(str, others))} (p1monitor itself, if it runs)")
+        return Answer(False, what, f"{device} is held by {', '.join(map(str, others))}")
+    if found:
+        return Answer(True, what, f"{device} is there, and p1monitor, which runs, reads it")
     return Answer(True, what, f"{device} is there")
 
 
@@ -94,11 +105,25 @@ def _reach(what: str, host: str, port: int) -> Answer:
     return Answer(True, what, f"{host}:{port} answers")
 
 
-def _free(what: str, listen: str) -> Answer:
+def _runs(listen: str) -> bool:
+    """Whether p1monitor answers there: anybody may ask it whether telegrams flow."""
+    try:
+        with urlopen(f"{local_url(listen)}/healthz", timeout=CONNECT_S) as answer:  # noqa: S310 -- http
+            told = answer.read(HEALTH_MAX)
+    except HTTPError as error:
+        told = error.read(HEALTH_MAX)  # they do not flow
+    except OSError:
+        return False
+    return b'"flows"' in told
+
+
+def _free(what: str, listen: str, running: bool) -> Answer:
     host, port = split(listen)
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
+        if running and error.errno == errno.EADDRINUSE:
+            return Answer(True, what, f"{listen} is in use by p1monitor, which runs")
         return Answer(False, what, f"cannot listen on {listen}: {error.strerror or error} (is p1monitor running already?)")
     return Answer(True, what, f"{listen} is free")
 

@@ -16,7 +16,7 @@ if [ -z "$PREFIX" ]; then
 fi
 
 rm -f "$units/p1monitor.service" "$units/p1monitor.service.d/page.conf"
-# What `systemctl edit` put there is not ours
+# What you or `systemctl edit` put there is not ours
 [ ! -d "$units/p1monitor.service.d" ] || rmdir --ignore-fail-on-non-empty "$units/p1monitor.service.d"
 rm -f "$PREFIX/etc/udev/rules.d/99-p1monitor.rules"
 [ "$(readlink "$PREFIX/usr/local/bin/p1monitor" 2>/dev/null)" != /opt/p1monitor/bin/p1monitor ] || rm -f "$PREFIX/usr/local/bin/p1monitor"
@@ -28,6 +28,7 @@ if [ -z "$PREFIX" ] && [ -d /run/systemd/system ]; then
 fi
 
 echo "p1monitor: gone. Left, and yours to delete:"
-for left in "$PREFIX/etc/p1monitor" "$PREFIX/var/lib/p1monitor" "$PREFIX/var/lib/private/p1monitor" "$PREFIX/var/backups/p1monitor"; do
+for left in "$PREFIX/etc/p1monitor" "$PREFIX/var/lib/p1monitor" "$PREFIX/var/lib/private/p1monitor" "$PREFIX/var/backups/p1monitor" \
+  "$units/p1monitor.service.d"; do
   [ ! -e "$left" ] || echo "  $left"
 done

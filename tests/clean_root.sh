@@ -1,49 +1,26 @@
 #!/usr/bin/env bash
-# The life of an installation in a clean Debian root: install, look, run, upgrade, uninstall. Called by `make cleanroot`.
-#
-# Wants root, debootstrap, a wheel in dist/ and a Python here of the same version as the root's. The root is a temporary
-# folder, and goes; BASE=FOLDER keeps the bare Debian there for the next time. SUITE= and MIRROR= are debootstrap's.
+# The life of an installation in a clean Debian root: install, look, run, upgrade, uninstall. Called by `make cleanroot`,
+# through in_clean_root.sh, which makes the root and ends what is left running.
 set -euo pipefail
 
 project=$(cd "$(dirname "$0")/.." && pwd)
 python=${PYTHON:-$project/.venv/bin/python}
-suite=${SUITE:-bookworm}
-scratch=$(mktemp -d)
-base=${BASE:-$scratch/base}
-root=$scratch/root
+root=$P1MONITOR_CLEANROOT
+scratch=$(mktemp -d -p "$(dirname "$root")")
+clone=/home/pi/p1monitor
 daemon=
-
-leave() {
-  [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-  ! mountpoint -q "$root/proc" || umount "$root/proc"
-  rm -rf --one-file-system "$scratch"
-}
-trap leave EXIT
 
 step() { echo "== $*"; }
 wrong() { echo "WRONG: $*" >&2; exit 1; }
 within=(chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8)
 inside() { timeout 300 "${within[@]}" "$@"; }
-# The root has no network of its own: what pip needs was fetched outside
-install() { inside PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels METER="${1:-}" make -s -C /src install; }
+install() { inside METER="${1:-}" make -s -C $clone install; }
 rights() { stat -c '%a %U' "$root$1"; }
 expect() { [ "$1" = "$2" ] || wrong "$3: $1, not $2"; }
 
-step "a clean Debian $suite"
-packages=python3-venv,make,systemd,udev
-if [ ! -x "$base/usr/bin/python3" ]; then
-  timeout 900 debootstrap --variant=minbase --include=$packages "$suite" "$base" ${MIRROR:+"$MIRROR"} >"$scratch/log" \
-    || { tail "$scratch/log"; wrong debootstrap; }
-fi
-cp -a "$base" "$root"
-mount -t proc proc "$root/proc"
-
-step "the source as a clone has it, the wheel beside it, and what it needs"
-mkdir -p "$root/src/dist" "$root/wheels"
-(cd "$project" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c) | tar -x -C "$root/src"
-wheel=$(ls -t "$project"/dist/p1monitor_daemon-*.whl | head -n 1)
-cp "$wheel" "$root/src/dist"
-timeout 300 "$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$root/wheels" "$wheel"
+step "what install.sh wants"
+inside DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends make python3-venv >"$scratch/log" 2>&1 \
+  || { cat "$scratch/log"; wrong "apt-get: $?"; }
 
 step "make install, which finds a simulated meter over TCP"
 "$python" -m p1monitor simulate --tcp 127.0.0.1:47001 >/dev/null & daemon=$!
@@ -64,7 +41,9 @@ grep -q '^host = "127.0.0.1"' "$root/etc/p1monitor/config.toml" || wrong "detect
 step "the unit, by systemd-analyze"
 inside systemd-analyze verify --man=no p1monitor.service 2>"$scratch/verify" || wrong "verify: $(cat "$scratch/verify")"
 [ ! -s "$scratch/verify" ] || wrong "verify says: $(cat "$scratch/verify")"
-inside systemd-analyze security --offline=true --threshold=16 --no-pager /etc/systemd/system/p1monitor.service | tail -n 1
+inside systemd-analyze security --offline=true --threshold=16 --no-pager /etc/systemd/system/p1monitor.service >"$scratch/exposure" \
+  || wrong "exposed: $(cat "$scratch/exposure")"
+tail -n 1 "$scratch/exposure"
 
 step "its ExecStart, as a user of its own, with what systemd would give it"
 sed -i -e 's/^type = "tcp"/type = "simulated"/' -e '/^host = /d' -e '/^port = /d' -e 's/0\.0\.0\.0:8080/0.0.0.0:47080/' "$root/etc/p1monitor/config.toml"
@@ -111,8 +90,7 @@ serve
 finish
 
 step "make uninstall"
-inside make -s -C /src uninstall
-find "$root" -xdev \( -path "$root/src" -o -path "$root/wheels" -o -path "$root/run" -o -path "$root/tmp" \) -prune -o -iname '*p1monitor*' -print \
+inside make -s -C $clone uninstall
+find "$root" -xdev \( -path "$root/home" -o -path "$root/wheels" -o -path "$root/run" -o -path "$root/tmp" \) -prune -o -iname '*p1monitor*' -print \
   | sed "s|$root||" | sort | tee "$scratch/left"
 expect "$(tr '\n' ' ' <"$scratch/left")" "/etc/p1monitor /var/backups/p1monitor /var/lib/p1monitor " "what is left"
-echo "== all of it is as it should be"

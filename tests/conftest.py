@@ -11,7 +11,7 @@ from tests.services import chromium, mosquitto, victoria
 __all__ = ["chromium", "mosquitto", "victoria"]
 
 #: Marker -> the environment variable that brings what the marked tests need.
-WANTED_BY = {"corpus": "P1MONITOR_CORPUS", "homeassistant": "P1MONITOR_HASS"}
+WANTED_BY = {"corpus": "P1MONITOR_CORPUS", "homeassistant": "P1MONITOR_HASS", "cleanroot": "P1MONITOR_CLEANROOT"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import pytest
 
@@ -47,6 +47,15 @@ logger:
 """
 
 TEXT, MASKED, FIN = 0x01, 0x80, 0x80
+
+
+class Broker(Protocol):
+    """Where one listens."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
 
 
 class HomeAssistant:
@@ -87,10 +96,10 @@ class HomeAssistant:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def add_broker(self, broker: Mosquitto) -> None:
-        """The steps of "Add integration", as its own page takes them."""
+    def add_broker(self, broker: Broker, **login: str) -> None:
+        """The steps of "Add integration", as its own page takes them; with a username and a password, if the broker wants them."""
         flow = self.call("POST", "/api/config/config_entries/flow", {"handler": "mqtt"})
-        answer: dict[str, object] = {"broker": broker.host, "port": broker.port}
+        answer: dict[str, object] = {"broker": broker.host, "port": broker.port, **login}
         for field in flow.get("data_schema") or []:
             if field.get("type") == "expandable":  # releases of 2026 keep the rest in a section
                 inner = {part["name"]: part["default"] for part in field["schema"] if part.get("default") is not None}

@@ -200,7 +200,12 @@ def test_what_simulate_sends_on_a_pseudo_terminal_run_can_read(tmp_path: Path) -
             while "power_w" not in get(f"http://127.0.0.1:{port}/api/v1/live")["values"]:
                 assert time.monotonic() < end
                 time.sleep(0.1)
-            assert "NOT  meter home" in call("check", "-c", str(config)).stdout  # it is held now
+            told = call("check", "-c", str(config)).stdout  # what the daemon itself holds is no fault
+            assert f"ok   meter home: {device} is there, and p1monitor, which runs, reads it" in told
+            assert f"ok   page: 127.0.0.1:{port} is in use by p1monitor, which runs" in told
+        held = os.open(device, os.O_RDONLY | os.O_NOCTTY)
+        assert f"NOT  meter home: {device} is held by" in call("check", "-c", str(config)).stdout
+        os.close(held)
 
 
 def test_replay_within_limits(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_peak_has_its_time_beside_it() -> None:
 def test_a_message_is_a_short_state_and_a_whole_attribute() -> None:
     message = announced(reading(message="x" * 900))[MAIN]["cmps"]["message_text"]
     assert message["stat_t"] == message["json_attr_t"] == "p1monitor/home/message"
-    assert message["val_tpl"] == "{{ ((value_json | default({})).text | default('', true))[:250] }}"
+    assert message["val_tpl"] == "{{ value[:250] }}"
 
 
 def test_only_momentary_values_expire_and_never_before_three_intervals() -> None:

@@ -18,7 +18,7 @@ from p1monitor import config
 from p1monitor.password import verify
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [ROOT / "systemd" / "install.sh", ROOT / "systemd" / "uninstall.sh", ROOT / "tests" / "clean_root.sh"]
+SCRIPTS = [ROOT / "systemd" / "install.sh", ROOT / "systemd" / "uninstall.sh", *sorted((ROOT / "tests").glob("*.sh"))]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -95,7 +95,11 @@ def test_life_of_an_installation(tmp_path: Path, wheel: Path, monkeypatch: pytes
     store.write_bytes(b"no store at all" * 100)
     assert "nothing was changed" in run("install.sh", tmp_path, WHEEL=str(wheel), fine=False)
 
+    yours = units / "p1monitor.service.d/mqtt.conf"
+    yours.write_text("[Service]\nLoadCredential=mqtt:/etc/p1monitor/mqtt\n")
     told = run("uninstall.sh", tmp_path)
+    assert f"\n  {yours.parent}\n" in told
+    shutil.rmtree(yours.parent)
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if "p1monitor" in path.name}
     assert left == {"etc/p1monitor", "var/lib/p1monitor", "var/backups/p1monitor"}
     assert all(str(tmp_path / name) in told for name in left)

@@ -83,7 +83,7 @@ def test_a_broker_that_comes_back_is_told_everything_again(sink: MqttSink, mosqu
         assert [json.loads(text)["seq"] for text in subscriber.texts("p1monitor/home/live")] == [7]
     kept = retained(mosquitto)
     assert kept["p1monitor/status"] == kept["p1monitor/home/status"] == "online"
-    assert json.loads(kept["p1monitor/home/message"])["text"] == "hello"
+    assert kept["p1monitor/home/message"] == "hello"
     assert json.loads(kept["p1monitor/home/reading"])["meter"] == "home"
     assert {topic.rpartition("-")[2] for topic in kept if topic.endswith("config")} == {
         "home/config",

@@ -111,8 +111,9 @@ def _target(link: Path) -> str:
 
 def _command(process: Path) -> str:
     try:
-        # An interpreter says nothing: name the script as well.
-        return " ".join(Path(word).name for word in _words(process)[:2] if word) or _name(process)
+        # An interpreter says nothing: name the script, or the module, as well.
+        words = _words(process)
+        return " ".join(Path(word).name for word in words[: 3 if "-m" in words[1:2] else 2] if word) or _name(process)
     except OSError:
         return "a program"
 
