@@ -28,6 +28,9 @@ from tests.street import NOON, SETTLED, Street, until
 COMPARED = 3
 #: What the daemon adds: the day so far.
 OURS = {"energy_import_today_kwh", "energy_export_today_kwh"}
+#: Values that have a time which is ours: since when a message stands. And all times that stand beside their value on MQTT.
+MESSAGES = {"message_text", "message_code"}
+STAMPS = {"monthly_power_peak_timestamp", *(f"{name}_timestamp" for name in MESSAGES)}
 
 every_model = pytest.mark.parametrize("model", MODELS)
 
@@ -125,7 +128,8 @@ def test_the_page_is_told_what_the_meter_said(town: Town, model: str) -> None:
     sent, live = town.last(model), town.street.ask("live", meter=model)
     assert live["at"] == told(sent.at)
     assert shown(live["values"]) == meant(sent.values)
-    assert live["times"] == {name: told(one.at) for name, one in sent.values.items() if one.at is not None}
+    times = {name: at for name, at in live["times"].items() if name not in MESSAGES}  # since when those stand is ours
+    assert times == {name: told(one.at) for name, one in sent.values.items() if one.at is not None}
     assert live["held"] == []
     for device, one in zip(live["devices"], sent.devices, strict=True):
         assert (device["role"], device["equipment_id"], device["at"]) == (one.role, one.equipment_id, told(one.at))
@@ -143,7 +147,7 @@ def test_mqtt_says_it_digit_by_digit(town: Town, model: str, leaf: str) -> None:
         flat = {name: one for name, one in sent.values.items() if not isinstance(one.value, tuple)}
         assert {name: payloads[seq].get(name, "absent") for name in flat} == {name: printed(one) for name, one in flat.items()}
         extra = payloads[seq].keys() - flat.keys() - OURS
-        assert extra - {"monthly_power_peak_timestamp"} == {"meter", "seq", "at", "received"}
+        assert extra - STAMPS == {"meter", "seq", "at", "received"}
         assert payloads[seq]["at"] == told(sent.at)
 
 
