@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -138,6 +139,13 @@ def test_a_device_without_a_role_is_left_out() -> None:
     assert len(observed.devices) == 2
     again = reading(kept(observed._replace(devices=observed.devices[1:]), crc), "auto", METER)
     assert [device.role for device in again.devices] == ["water"]
+
+
+def test_a_role_is_not_the_medium() -> None:
+    observed, crc = next(story("esmr5"))
+    second = replace(observed.devices[0], role="gas_2", equipment_id="E9")
+    again = reading(kept(observed._replace(devices=(second,)), crc), "auto", METER)
+    assert [(device.role, device.medium, device.equipment_id) for device in again.devices] == [("gas_2", "gas", "E9")]
 
 
 def test_a_reading_without_devices_has_a_verdict() -> None:

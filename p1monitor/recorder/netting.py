@@ -16,12 +16,15 @@ _TOTAL = 1 << len(_PAIRS)
 #: Places of import and export of each of _PAIRS; None where a telegram has not both.
 Pairs = tuple[tuple[int, int] | None, ...]
 
+#: A column: one number for each row, or one for all.
+Numbers = list[int] | tuple[int, ...]
+
 
 def pairs(places: Sequence[Place]) -> Pairs:
     """Where a shape has them, in the same digits."""
     at: dict[str, int] = {}
     for index, place in enumerate(places):
-        if place.kind == NUMBER and place.index == 0:
+        if place.kind == NUMBER and place.nth == 0:
             at.setdefault(place.code, index)
     found: list[tuple[int, int] | None] = []
     for plus, minus in _PAIRS:
@@ -33,14 +36,14 @@ def pairs(places: Sequence[Place]) -> Pairs:
     return (total, *phases) if len(decimals) == 1 else (total, *(None for _ in phases))
 
 
-def fold(where: Pairs, columns: list[Sequence[int]], rows: int) -> int:
+def fold(where: Pairs, columns: list[Numbers], rows: int) -> int:
     """Put signed powers, and the total less its phases, where import was; return what was done. A column may be one number."""
     done = 0
-    nets: list[Sequence[int]] = []
+    nets: list[list[int]] = []
     for bit, both in enumerate(where):
         if both is None:
             continue
-        plus, minus = (columns[one] if len(columns[one]) == rows else columns[one] * rows for one in both)
+        plus, minus = (list(columns[one]) * (1 if len(columns[one]) == rows else rows) for one in both)
         net = list(map(sub, plus, minus))
         nets.append(net)
         steady = [len(columns[one]) == 1 for one in both]
@@ -64,8 +67,8 @@ def unfold(where: Pairs, done: int, place: int, column: Callable[[int], Sequence
                 phases = [_stored_net(where, done, one, column) for one in range(1, len(where)) if where[one] is not None]
                 net = list(map(sum, zip(net, *phases, strict=True)))
             if place == both[0]:
-                return [one if one > 0 else 0 for one in net]
-            return [-one if one < 0 else 0 for one in net]
+                return [one * (one > 0) for one in net]
+            return [-one * (one < 0) for one in net]
     return column(place)
 
 

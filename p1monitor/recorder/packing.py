@@ -84,7 +84,9 @@ class Packer:
         out.number(self._shapes.number(template))
         out.number(checksum(template))
         out.number(len(wall))
-        found: list[Sequence[int]] = [_numbers(one) if place.kind == NUMBER else () for place, one in zip(places, group.cuts, strict=True)]
+        found: list[netting.Numbers] = [
+            _numbers(one) if place.kind == NUMBER else () for place, one in zip(places, group.cuts, strict=True)
+        ]
         out.number(netting.fold(netting.pairs(places), found, len(wall)))
         for place, one, values in zip(places, group.cuts, found, strict=True):
             if place.kind == NUMBER:

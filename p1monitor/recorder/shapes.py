@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
     kind: bytes
     code: str  #: the raw code of its line; empty where the line has none
-    index: int  #: of the places in its line
+    nth: int  #: of the places of its code; lines that begin with `(` go on with it
     width: int = 0  #: of a number: least digits before the point
     decimals: int = 0
     unit: str = ""
@@ -89,6 +89,11 @@ class Shapes:
         except KeyError:
             raise PackingError(f"the shape {number} of these telegrams is not in the file") from None
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._templates)
+
     def new(self) -> list[tuple[int, bytes]]:
         """Shapes that were not handed out before, to be stored with the block that needs them."""
         found, self._new = self._new, []
@@ -110,17 +115,18 @@ def read(template: bytes) -> Shape:
     if first[:1] not in ENDS:
         raise PackingError("a shape in the file is none")
     places, literals, before = list[Place](), list[bytes](), b""
-    between = ENDS[first[:1]]
+    between, code, index = ENDS[first[:1]], "", 0
     for number, line in enumerate(rest.split(b"\n")):
         before += between if number else b""
-        code, at = line.partition(b"(")[0].decode("latin-1"), 0
-        for index, match in enumerate(_PLACE.finditer(line)):
+        at = 0
+        if line[:1] != b"(":  # else it continues the line before it
+            code, index = (b"" if line == TEXT else line.partition(b"(")[0]).decode("latin-1"), 0
+        for match in _PLACE.finditer(line):
             literals.append(before + line[at : match.start()])
             before, at = b"", match.end()
             unit = line[at:].partition(b")")[0].strip(b"*").decode("latin-1")
-            places.append(Place(match[0][:1], "" if line == TEXT else code, index, int(match[1] or 0), len(match[2] or b""), unit))
-            if match[2]:
-                places[-1] = places[-1]._replace(decimals=int(match[2]))
+            places.append(Place(match[0][:1], code, index, int(match[1] or 0), int(match[2] or 0), unit))
+            index += 1
         before += line[at:]
     return Shape(first[1:].decode("latin-1"), (*literals, before), tuple(places))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
@@ -148,9 +149,9 @@ class _Group:
         found, line = None, -1
         for index, place in enumerate(self.shape.places):
             if place.code and _normal(place.code) == code:
-                if place.index <= line:
+                if place.nth <= line:
                     break
-                line, found = place.index, index if place.kind == NUMBER else found
+                line, found = place.nth, index if place.kind == NUMBER else found
         return found
 
 
@@ -175,8 +176,8 @@ class _Block:
             raise PackingError(f"the block has {count} shapes for {rows} readings")
         self._which: Sequence[int] = source.numbers(rows).values if count > 1 else [0] * rows
         self._groups = [_Group(source, shapes, rows) for _ in range(count)]
-        if not source.ended:
-            raise PackingError("the block has more than its readings")
+        if not source.ended or Counter(self._which) != {number: group.rows for number, group in enumerate(self._groups)}:
+            raise PackingError("the block has more or less than its readings")
 
     def readings(self) -> Iterator[Kept]:
         """Every reading."""
@@ -188,9 +189,8 @@ class _Block:
         ]
         crcs = _chosen([word.decode() for word in self._crcs[0]], self._crcs[1])
         verdicts = _chosen([_verdict(word) for word in self._verdicts[0]], self._verdicts[1])
-        came = [
-            at + late if here else None for at, late, here in zip(ats, self._late.values, self._came.values, strict=True)
-        ]
+        arrivals = zip(ats, self._late.values, self._came.values, strict=True)
+        came = [at + late if here else None for at, late, here in arrivals]
         rows = zip(self.seq.values, ats, offsets, self._status.values, came, crcs, verdicts, self._which, strict=True)
         for seq, at, offset, status, received, crc, verdict, which in rows:
             yield Kept(seq, at, offset, status, received, crc, verdict, next(frames[which]))
@@ -201,7 +201,8 @@ class _Block:
         places = [group.shape.places[at] for group, at in zip(self._groups, found, strict=True) if at is not None]
         if not places:
             return None
-        decimals, unit = max(place.decimals for place in places), places[-1].unit
+        unit = places[-1].unit
+        decimals = max(place.decimals for place in places if place.unit == unit)
         each: list[Iterator[int | None]] = []
         for group, at in zip(self._groups, found, strict=True):
             if at is None or group.shape.places[at].unit != unit:
