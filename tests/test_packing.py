@@ -20,7 +20,7 @@ from p1monitor.p1.telegram import parse
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST, Packer, PackingError, columns, unpack
 from p1monitor.recorder.shapes import Shapes
-from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, VERSION
+from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, VERSION, WINDOW
 from tests.corpus import captures
 from tests.moments import AUTUMN, NOON
 from tests.packingkit import AT, GAS, HELD, frames_of, kept, pack, there_and_back
@@ -251,7 +251,7 @@ def test_a_block_that_is_cut_is_refused() -> None:
 
 @given(st.binary(max_size=200))
 def test_nonsense_that_proves_itself_is_refused(content: bytes) -> None:
-    blob = HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content)
+    blob = HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content, wbits=WINDOW)
     with pytest.raises(PackingError):
         list(unpack(blob, Shapes()))
 
@@ -261,17 +261,17 @@ def test_nonsense_that_proves_itself_is_refused(content: bytes) -> None:
 def test_damage_that_proves_itself_gives_readings_or_is_refused(at: int, mask: int) -> None:
     shapes = Shapes()
     blob = pack(kept(frames_of("kwhiq", NOON, 5)), shapes)
-    content = bytearray(zlib.decompress(blob[HEAD.size :]))
+    content = bytearray(zlib.decompress(blob[HEAD.size :], WINDOW))
     content[at % len(content)] ^= mask
     try:
-        list(unpack(HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content), shapes))
+        list(unpack(HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content, wbits=WINDOW), shapes))
     except PackingError as error:
         assert str(error)  # noqa: PT017 - either is right
 
 
 @pytest.mark.parametrize("claimed", [100, CONTENT_MOST + 1])
 def test_a_bomb_is_not_inflated(claimed: int) -> None:
-    blob = HEAD.pack(VERSION, 0, claimed) + zlib.compress(bytes(2 * CONTENT_MOST))
+    blob = HEAD.pack(VERSION, 0, claimed) + zlib.compress(bytes(2 * CONTENT_MOST), wbits=WINDOW)
     tracemalloc.start()
     with pytest.raises(PackingError):
         list(unpack(blob, Shapes()))

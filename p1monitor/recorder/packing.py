@@ -16,7 +16,7 @@ from p1monitor.recorder.cutting import Cut, Group, cut
 from p1monitor.recorder.kept import Kept, Verdict
 from p1monitor.recorder.shapes import NUMBER, TIME, Shapes, checksum, marks_of, read, times, width_of, written
 from p1monitor.recorder.streams import PackingError, Writer
-from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, READINGS_MOST, VERSION, columns, unpack
+from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, READINGS_MOST, VERSION, WINDOW, columns, unpack
 
 __all__ = ["BYTES_MOST", "READINGS_MOST", "Packer", "PackingError", "columns", "unpack"]
 
@@ -60,7 +60,7 @@ class Packer:
         out.numbers(offsets)
         out.numbers(statuses)
         _arrivals(out, arrivals, ats)
-        out.texts([crc.encode() for crc in crcs])
+        out.texts([crc.encode() for crc in (crcs if len(set(crcs)) > 1 else crcs[:1])])
         _verdicts(out, verdicts)
         groups = cut(frames)
         out.number(len(groups))
@@ -99,7 +99,7 @@ class Packer:
 
 def _numbers(one: Cut) -> list[int]:
     table = {text: int(text.replace(b".", b"")) for text in one.distinct}
-    return [table[text] for text in one.texts]
+    return list(map(table.__getitem__, one.texts))
 
 
 def _times(out: Writer, values: Sequence[int], wall: Sequence[int]) -> None:
@@ -112,15 +112,18 @@ def _times(out: Writer, values: Sequence[int], wall: Sequence[int]) -> None:
 
 def _arrivals(out: Writer, arrivals: Sequence[int | None], ats: Sequence[int]) -> None:
     """When readings came, by how much later than their stamps; 0 and 1 say first which have that."""
-    here = [int(arrival is not None) for arrival in arrivals]
-    out.numbers(here)
-    out.numbers([0 if arrival is None else arrival - at for arrival, at in zip(arrivals, ats, strict=True)])
+    if None in arrivals:
+        out.numbers([int(arrival is not None) for arrival in arrivals])
+        out.numbers([0 if arrival is None else arrival - at for arrival, at in zip(arrivals, ats, strict=True)])
+    else:
+        out.numbers((1,))
+        out.numbers(list(map(sub, arrivals, ats)))
 
 
 def _verdicts(out: Writer, verdicts: Sequence[Verdict]) -> None:
-    told = {id(one): one for one in verdicts}  # equal ones are one object, nearly always
-    texts = {key: json.dumps(one).encode() for key, one in told.items()}
-    out.texts([texts[id(one)] for one in verdicts])
+    if verdicts.count(verdicts[0]) == len(verdicts):  # as it nearly always is
+        verdicts = verdicts[:1]
+    out.texts([json.dumps(one).encode() for one in verdicts])
 
 
 def _which(groups: Sequence[Group], rows: int) -> list[int]:
@@ -135,4 +138,4 @@ def _which(groups: Sequence[Group], rows: int) -> list[int]:
 def _sealed(content: bytes) -> bytes:
     if len(content) > CONTENT_MOST:
         raise PackingError(f"a block of {len(content)} bytes is too large: at most {CONTENT_MOST}")
-    return HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content, LEVEL)
+    return HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content, LEVEL, WINDOW)

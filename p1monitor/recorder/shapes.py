@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -173,9 +173,10 @@ def are_times(texts: Sequence[bytes]) -> bool:
     return {text[10:] for text in texts} <= _SECONDS.keys() and all(is_time(one + b"00S") for one in {text[:10] for text in texts})
 
 
-def times(texts: Iterable[bytes]) -> list[int]:
+def times(texts: Collection[bytes]) -> list[int]:
     """Wall time in seconds, doubled, and one more in summer. Raises ValueError or KeyError for what is none."""
-    return [_minute(text[:10]) + _SECONDS[text[10:]] for text in texts]
+    minutes = {text: _minute(text) for text in {text[:10] for text in texts}}
+    return [minutes[text[:10]] + _SECONDS[text[10:]] for text in texts]
 
 
 def time_text(number: int) -> bytes:

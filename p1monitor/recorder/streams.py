@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
 from operator import sub
 
@@ -13,7 +13,9 @@ VARINT_MOST = 10
 #: Types of differences: signed, of 1, 2, 4 and 8 bytes. The tag is the index; array has another letter on no machine we know.
 _TYPES = ("b", "h", "i", "q")
 _LIMITS = tuple(1 << (8 * array(letter).itemsize - 1) for letter in _TYPES)
-_SAME, _STEADY, _DECIMAL = 16, 17, 18
+_SAME, _STEADY, _DECIMAL, _SPARSE = 16, 17, 18, 19
+#: A column that changes no oftener than once in so many rows is kept as its changes.
+_SPARSE_LEAST = 8
 
 
 class PackingError(ValueError):
@@ -42,71 +44,56 @@ class Writer:
     def numbers(self, values: Sequence[int]) -> None:
         """A column of numbers."""
         first = values[0]
-        if max(map(abs, (min(values), max(values)))) >= 1 << 62:  # no difference of two may pass 64 bits
-            self.number(_DECIMAL)
-            self.text(b" ".join(b"%d" % value for value in values))
-            return
         steps = list(map(sub, values[1:], values))
         least, most = (min(steps), max(steps)) if steps else (0, 0)
-        if least == most:
+        if max(abs(first), abs(least), abs(most)) >= _LIMITS[-1]:
+            self.number(_DECIMAL)
+            self.text(b" ".join(b"%d" % value for value in values))
+        elif least == most:
             self.number(_STEADY if least else _SAME)
             self.number(first)
             if least:
                 self.number(least)
-            return
-        kind = next(index for index, limit in enumerate(_LIMITS) if -limit <= least and most < limit)
-        self.number(kind)
-        self.number(first)
-        packed = array(_TYPES[kind], steps)
-        if sys.byteorder == "big":
-            packed.byteswap()
-        self.out += packed.tobytes()
+        elif (changes := len(steps) - steps.count(0)) * _SPARSE_LEAST <= len(steps):
+            self.number(_SPARSE)
+            self.number(first)
+            self.number(changes)
+            self.numbers([at for at, step in enumerate(steps) if step])
+            self.numbers([step for step in steps if step])
+        else:
+            kind = next(index for index, limit in enumerate(_LIMITS) if -limit <= least and most < limit)
+            self.number(kind)
+            self.number(first)
+            packed = array(_TYPES[kind], steps)
+            if sys.byteorder == "big":
+                packed.byteswap()
+            self.out += packed.tobytes()
 
     def texts(self, values: Sequence[bytes]) -> None:
         """A column of texts: each once, and which it is in each row."""
-        places: dict[bytes, int] = {}
-        which = [places.setdefault(value, len(places)) for value in values]
-        self.number(len(places))
-        for value in places:
+        distinct = list(dict.fromkeys(values))
+        places = {value: place for place, value in enumerate(distinct)}
+        self.number(len(distinct))
+        for value in distinct:
             self.text(value)
-        self.numbers(which)
+        self.numbers([places[value] for value in values] if len(distinct) > 1 else (0,))
 
 
 class Column:
-    """A column of numbers that is read when it is asked for."""
+    """A column of numbers that is made when it is asked for."""
 
-    __slots__ = ("_count", "_data", "_first", "_kind", "_step", "_values")
+    __slots__ = ("_make", "_values")
 
-    def __init__(self, kind: int, count: int, first: int, step: int, data: memoryview) -> None:
-        self._kind, self._count, self._first, self._step, self._data = kind, count, first, step, data
+    def __init__(self, make: Callable[[], Sequence[int]]) -> None:
+        self._make = make
         self._values: Sequence[int] | None = None
 
     @property
     def values(self) -> Sequence[int]:
         """The numbers, one for each row."""
         if self._values is None:
-            self._values = self._read()
+            self._values = self._make()
         return self._values
-
-    @property
-    def same(self) -> bool:
-        """Whether every row has the same."""
-        return self._kind == _SAME
-
-    def _read(self) -> Sequence[int]:
-        if self._kind == _SAME:
-            return [self._first] * self._count
-        if self._kind == _STEADY:
-            return range(self._first, self._first + self._step * self._count, self._step)
-        if self._kind == _DECIMAL:
-            words = bytes(self._data).split(b" ")
-            if len(words) not in {1, self._count}:
-                raise PackingError(f"a column of the block has {len(words)} numbers for {self._count} readings")
-            return [int(word) for word in words] * (self._count if len(words) == 1 else 1)
-        steps = array(_TYPES[self._kind], bytes(self._data))
-        if sys.byteorder == "big":
-            steps.byteswap()
-        return list(accumulate(chain((self._first,), steps)))
 
 
 class Source:
@@ -139,15 +126,26 @@ class Source:
         """A column of so many numbers."""
         kind = self.number()
         if kind == _DECIMAL:
-            return Column(kind, count, 0, 0, self._take(self.number()))
+            words = self.text().split(b" ")
+            if len(words) not in {1, count}:
+                raise PackingError(f"a column of the block has {len(words)} numbers for {count} readings")
+            return Column(lambda: [int(word) for word in words] * (count if len(words) == 1 else 1))
         first = self.number()
         if kind == _SAME:
-            return Column(kind, count, first, 0, memoryview(b""))
+            return Column(lambda: [first] * count)
         if kind == _STEADY:
-            return Column(kind, count, first, self.number(), memoryview(b""))
+            step = self.number()
+            return Column(lambda: range(first, first + step * count, step))
+        if kind == _SPARSE:
+            changes = self.number()
+            if not 0 < changes < count:
+                raise PackingError(f"a column of the block has {changes} changes in {count} readings")
+            where, by = self.numbers(changes), self.numbers(changes)
+            return Column(lambda: _sparse(first, count, where.values, by.values))
         if not 0 <= kind < len(_TYPES):
             raise PackingError(f"the block has a column of the unknown kind {kind}")
-        return Column(kind, count, first, 0, self._take((count - 1) * array(_TYPES[kind]).itemsize))
+        steps = self._take((count - 1) * array(_TYPES[kind]).itemsize)
+        return Column(lambda: _summed(first, kind, bytes(steps)))
 
     def texts(self, count: int) -> tuple[list[bytes], Column]:
         """A column of texts: each once, and which it is in each row."""
@@ -161,3 +159,17 @@ class Source:
             raise PackingError("the block ends too early")
         self._at += length
         return self._data[self._at - length : self._at]
+
+
+def _sparse(first: int, count: int, where: Sequence[int], by: Sequence[int]) -> Sequence[int]:
+    steps = [first] + [0] * (count - 1)
+    for at, step in zip(where, by, strict=True):
+        steps[at + 1] = step
+    return list(accumulate(steps))
+
+
+def _summed(first: int, kind: int, packed: bytes) -> Sequence[int]:
+    steps = array(_TYPES[kind], packed)
+    if sys.byteorder == "big":
+        steps.byteswap()
+    return list(accumulate(chain((first,), steps)))

@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 VERSION = 1
 #: Version, CRC-32 of the content, its length.
 HEAD = Struct(">BII")
+#: Deflated without zlib's own frame: the checksum is ours.
+WINDOW = -15
 #: The largest content that is inflated: an hour of the largest telegrams, none like the one before.
 CONTENT_MOST = 64 << 20
 #: Readings of one block: five hours at one per second, for clocks that are set back.
@@ -79,7 +81,7 @@ def _content(blob: bytes) -> bytes:
         raise PackingError(f"the block is of version {version}, and this program reads version {VERSION}")
     if length > CONTENT_MOST:
         raise PackingError(f"the block claims to have {length} bytes: at most {CONTENT_MOST}")
-    inflater = zlib.decompressobj()
+    inflater = zlib.decompressobj(WINDOW)
     try:
         content = inflater.decompress(blob[HEAD.size :], length + 1)
     except zlib.error as error:
