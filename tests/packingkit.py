@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from p1monitor.p1.crc import crc16_arc, crc16_x25
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import render
@@ -15,6 +16,21 @@ from p1monitor.recorder.shapes import Shapes
 GAS = Verdict("E1", (Cast("gas", "gas", 1, "G1", dated=True),), ())
 HELD = Verdict("E2 „x“", (Cast("gas_2", "gas", 0, "", dated=False), Cast("water", "water", 2, "W", dated=True)), ("gas_2/gas_m3",))
 AT = 1_781_690_400
+
+#: What may stand behind the `!`.
+CRCS: Mapping[str, Callable[[bytes], bytes]] = {
+    "none": lambda _: b"",
+    "arc": lambda text: b"%04X" % crc16_arc(text),
+    "lower": lambda text: b"%04x" % crc16_arc(text),
+    "x25": lambda text: b"%04X" % crc16_x25(text),
+    "short": lambda text: b"%X" % crc16_arc(text),
+}
+
+
+def framed(lines: Sequence[str], end: str = "\r\n", crc: str = "arc") -> bytes:
+    """A frame of lines."""
+    text = end.join(["/XYZ5 %d", *lines, "!"]).encode("latin-1")
+    return text + CRCS[crc](text) + end.encode()
 
 
 def kept(frames: Iterable[bytes], at: int = AT, step: int = 1, crc: str = "valid") -> list[Kept]:

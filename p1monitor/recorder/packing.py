@@ -16,7 +16,7 @@ from p1monitor.recorder.cutting import Cut, Group, cut
 from p1monitor.recorder.kept import Kept, Verdict
 from p1monitor.recorder.shapes import NUMBER, TIME, Shapes, checksum, marks_of, read, times, width_of, written
 from p1monitor.recorder.streams import PackingError, Writer
-from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, READINGS_MOST, VERSION, WINDOW, columns, unpack
+from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, READINGS_MOST, VERSION, WINDOW, WORDS, columns, unpack
 
 __all__ = ["BYTES_MOST", "READINGS_MOST", "Packer", "PackingError", "columns", "unpack"]
 
@@ -138,4 +138,5 @@ def _which(groups: Sequence[Group], rows: int) -> list[int]:
 def _sealed(content: bytes) -> bytes:
     if len(content) > CONTENT_MOST:
         raise PackingError(f"a block of {len(content)} bytes is too large: at most {CONTENT_MOST}")
-    return HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content, LEVEL, WINDOW)
+    deflater = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, zdict=WORDS)
+    return HEAD.pack(VERSION, zlib.crc32(content), len(content)) + deflater.compress(content) + deflater.flush()

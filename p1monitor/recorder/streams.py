@@ -14,6 +14,7 @@ VARINT_MOST = 10
 _TYPES = ("b", "h", "i", "q")
 _LIMITS = tuple(1 << (8 * array(letter).itemsize - 1) for letter in _TYPES)
 _SAME, _STEADY, _DECIMAL, _SPARSE = 16, 17, 18, 19
+_HEX = b"0123456789ABCDEF"
 #: A column that changes no oftener than once in so many rows is kept as its changes.
 _SPARSE_LEAST = 8
 
@@ -37,9 +38,10 @@ class Writer:
         self.out.append(rest)
 
     def text(self, value: bytes) -> None:
-        """Some bytes."""
-        self.number(len(value))
-        self.out += value
+        """Some bytes; as what they stand for, where they are octets in hex, as identifiers and messages are."""
+        octets = _octets(value)
+        self.number(len(value) if octets is None else -len(octets))
+        self.out += value if octets is None else octets
 
     def numbers(self, values: Sequence[int]) -> None:
         """A column of numbers."""
@@ -120,7 +122,8 @@ class Source:
 
     def text(self) -> bytes:
         """Some bytes."""
-        return bytes(self._take(self.number()))
+        length = self.number()
+        return bytes(self._take(length)) if length >= 0 else bytes(self._take(-length)).hex().upper().encode()
 
     def numbers(self, count: int) -> Column:
         """A column of so many numbers."""
@@ -159,6 +162,13 @@ class Source:
             raise PackingError("the block ends too early")
         self._at += length
         return self._data[self._at - length : self._at]
+
+
+def _octets(text: bytes) -> bytes | None:
+    """What hex digits stand for, if they can be written again."""
+    if not text or len(text) % 2 or text.translate(None, _HEX):
+        return None
+    return bytes.fromhex(text.decode("ascii"))
 
 
 def _sparse(first: int, count: int, where: Sequence[int], by: Sequence[int]) -> Sequence[int]:

@@ -26,6 +26,12 @@ VERSION = 1
 HEAD = Struct(">BII")
 #: Deflated without zlib's own frame: the checksum is ours.
 WINDOW = -15
+#: What stands in nearly every block, so that it costs nothing. Part of the version.
+WORDS = (
+    rb'/ISK5\2M550/Ene5\T210-D ESMR5.0/KFM5KAIFA-METER/FLU5\2537 false]], ["water", "water", 2, "absentvalid["E0'
+    rb'", [["gas", "gas", 1, "G0", true]], []]'
+    b" \x00\x02 \x00"
+)
 #: The largest content that is inflated: an hour of the largest telegrams, none like the one before.
 CONTENT_MOST = 64 << 20
 #: Readings of one block: five hours at one per second, for clocks that are set back.
@@ -81,7 +87,7 @@ def _content(blob: bytes) -> bytes:
         raise PackingError(f"the block is of version {version}, and this program reads version {VERSION}")
     if length > CONTENT_MOST:
         raise PackingError(f"the block claims to have {length} bytes: at most {CONTENT_MOST}")
-    inflater = zlib.decompressobj(WINDOW)
+    inflater = zlib.decompressobj(WINDOW, zdict=WORDS)
     try:
         content = inflater.decompress(blob[HEAD.size :], length + 1)
     except zlib.error as error:
