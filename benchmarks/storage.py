@@ -3,7 +3,7 @@
 The same telegrams, one a second, of a simulated three-phase meter with sun and gas, go into all three: twice, as the simulation
 has them, and with the restlessness of a real house laid over (its powers and voltages are never still). The archive's blocks
 stand in an SQLite file, as they do in a history, and give every telegram back byte for byte; the two others have the numbers.
-Exit status 1 if a value differs, or if a goal is missed. Ten days: `--days 10`, some ten minutes.
+Exit status 1 if a value differs, or if a goal is missed. Ten days: `--days 10`, some ten minutes. Needs victoria-metrics (Debian).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import KINDS, Scene
 from p1monitor.recorder.kept import Kept
+from p1monitor.recorder.packing import Packer, unpack
 from p1monitor.recorder.shapes import Shapes
 from tests.corpus import captures
 from tests.moments import AUTUMN, NOON
@@ -159,3 +160,13 @@ def test_readings_of_several_shapes_keep_their_order() -> None:
     shapes = Shapes()
     there_and_back(kept(mixed), shapes)
     assert shapes.count == 2
+
+
+def test_frames_can_be_kept_whole() -> None:
+    readings, shapes = kept(frames_of("esmr5", NOON, 50)), Shapes()
+    packer = Packer(shapes)
+    for one in readings:
+        packer.add(one)
+    assert list(unpack(packer.pack(whole=True), shapes)) == readings
+    assert shapes.new() == [(1, b"C\n$")]
+    assert len(packer.pack(whole=True)) > 3 * len(packer.pack())

@@ -7,7 +7,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from p1monitor.p1.crc import ALGORITHMS
-from p1monitor.recorder.shapes import ENDS, NUMBER, TIME, Token, are_times, tokens
+from p1monitor.recorder.shapes import ENDS, NUMBER, TEXT, TIME, Token, are_times, tokens
 
 
 class Cut(NamedTuple):
@@ -35,6 +35,11 @@ def cut(frames: Sequence[bytes]) -> list[Group]:
         if group is not None:
             return [group]
     return list(_each(bodies, ends))
+
+
+def uncut(frames: Sequence[bytes]) -> Group:
+    """Frames as they are: each is one text."""
+    return Group(_first(b"", ""), (TEXT,), range(len(frames)), [Cut(frames, set(frames))])
 
 
 def _end(frame: bytes) -> str:
@@ -100,7 +105,7 @@ def _holds(span: Token, one: Cut) -> bool:
         return True
     if span.kind == NUMBER:  # negative ones may be minus zero
         return b"".join(one.distinct).replace(b".", b"").isdigit()
-    return span.kind != TIME or are_times(one.texts)
+    return span.kind != TIME or are_times(one.distinct)
 
 
 def _each(bodies: Sequence[bytes], ends: Sequence[str]) -> Iterator[Group]:

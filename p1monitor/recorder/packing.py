@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from operator import sub
 
 from p1monitor.recorder import netting
-from p1monitor.recorder.cutting import Cut, Group, cut
+from p1monitor.recorder.cutting import Cut, Group, cut, uncut
 from p1monitor.recorder.kept import Kept, Verdict
 from p1monitor.recorder.shapes import NUMBER, TIME, Shapes, checksum, marks_of, read, times, width_of, written
 from p1monitor.recorder.streams import PackingError, Writer
@@ -48,8 +48,11 @@ class Packer:
         """Whether the block should end here: it has as much as may be in one, or nearly."""
         return len(self._kept) >= READINGS_MOST or self._bytes >= BYTES_MOST
 
-    def pack(self) -> bytes:
-        """The block. Shapes that are new are in the registry then, and must be stored with it."""
+    def pack(self, *, whole: bool = False) -> bytes:
+        """The block. Shapes that are new are in the registry then, and must be stored with it.
+
+        `whole` keeps the frames as they are, deflated: for those that would not come back, if there ever were any.
+        """
         if not self._kept or len(self._kept) > READINGS_MOST:
             raise PackingError(f"a block has 1 to {READINGS_MOST} readings, not {len(self._kept)}")
         out = Writer()
@@ -62,7 +65,7 @@ class Packer:
         _arrivals(out, arrivals, ats)
         out.texts([crc.encode() for crc in (crcs if len(set(crcs)) > 1 else crcs[:1])])
         _verdicts(out, verdicts)
-        groups = cut(frames)
+        groups = [uncut(frames)] if whole else cut(frames)
         out.number(len(groups))
         if len(groups) > 1:
             out.numbers(_which(groups, len(frames)))
@@ -92,13 +95,18 @@ class Packer:
             if place.kind == NUMBER:
                 out.numbers(values)
             elif place.kind == TIME:
-                _times(out, times(one.texts), wall)
+                _times(out, _moments(one), wall)
             else:
                 out.texts(one.texts)
 
 
 def _numbers(one: Cut) -> list[int]:
     table = {text: int(text.replace(b".", b"")) for text in one.distinct}
+    return list(map(table.__getitem__, one.texts))
+
+
+def _moments(one: Cut) -> list[int]:
+    table = dict(zip(one.distinct, times(one.distinct), strict=True))
     return list(map(table.__getitem__, one.texts))
 
 

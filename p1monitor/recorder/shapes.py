@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -95,7 +95,10 @@ class Shapes:
         return len(self._templates)
 
     def new(self) -> list[tuple[int, bytes]]:
-        """Shapes that were not handed out before, to be stored with the block that needs them."""
+        """Shapes that were not handed out before, to be stored with the block that needs them.
+
+        Where storing fails, this registry knows more than the file: make another one of what is stored.
+        """
         found, self._new = self._new, []
         return found
 
@@ -168,7 +171,7 @@ def is_time(text: bytes) -> bool:
         return False
 
 
-def are_times(texts: Sequence[bytes]) -> bool:
+def are_times(texts: Collection[bytes]) -> bool:
     """Whether all of them are."""
     return {text[10:] for text in texts} <= _SECONDS.keys() and all(is_time(one + b"00S") for one in {text[:10] for text in texts})
 
