@@ -170,3 +170,27 @@ def test_frames_can_be_kept_whole() -> None:
     assert list(unpack(packer.pack(whole=True), shapes)) == readings
     assert shapes.new() == [(1, b"C\n$")]
     assert len(packer.pack(whole=True)) > 3 * len(packer.pack())
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("00.123", "0.1234"),
+        ("12.345", "1.2345"),
+        ("-0123", "00123"),
+        ("-0.10", "-0.00"),
+        ("12345", "12_45"),
+        ("12345", " 2345"),
+        ("12345", "+2345"),
+        ("12345", "12a45"),
+        ("260601120000S", "260230120000S"),
+        ("260601120000S", "260601120060S"),
+        ("260601120000S", "260601120000X"),
+        ("4142%s", "4142%d"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_one_length_but_not_one_form(pair: tuple[str, str], turned: bool) -> None:
+    """What is looked at in the first telegram alone must be seen in the others."""
+    one, other = pair[::-1] if turned else pair
+    there_and_back(kept([framed([f"1-0:1.7.0({value})"]) for value in (one, other, one)]))
