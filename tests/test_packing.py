@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import KINDS, Scene
+from p1monitor.recorder.cutting import cut
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.packing import Packer, unpack
 from p1monitor.recorder.shapes import Shapes
@@ -194,3 +195,9 @@ def test_one_length_but_not_one_form(pair: tuple[str, str], turned: bool) -> Non
     """What is looked at in the first telegram alone must be seen in the others."""
     one, other = pair[::-1] if turned else pair
     there_and_back(kept([framed([f"1-0:1.7.0({value})"]) for value in (one, other, one)]))
+
+
+def test_an_hour_of_one_length_is_cut_at_once() -> None:
+    """The quick way gives a range of rows; line by line it takes several times as long."""
+    (group,) = cut(frames_of("esmr5", NOON, 100))
+    assert group.rows == range(100)
