@@ -262,7 +262,7 @@ def compared(days: int, lively: bool, folder: Path) -> bool:
 def main() -> int:
     """Measure, and print."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--days", type=int, default=1)
+    options.add_argument("--days", type=int, default=5, help="a file of one day is mostly pages that are not full")
     chosen = options.parse_args()
     met = []
     for lively in (False, True):
