@@ -41,6 +41,7 @@ types: .venv/.dev
 bench: .venv/.dev
 	@$(BIN)/python benchmarks/parse.py
 	@$(BIN)/python benchmarks/noise.py
+	@$(BIN)/python benchmarks/storage.py
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --outdir dist .
