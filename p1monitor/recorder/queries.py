@@ -12,13 +12,14 @@ from threading import Lock, local
 from p1monitor.recorder.opening import StoreError, opened_for_reading
 from p1monitor.recorder.rows import TABLES, Table
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
-from p1monitor.recorder.series import NAMES, Piece, columns, thinned
-from p1monitor.recorder.store import MINUTES_S
+from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
+from p1monitor.recorder.store import captured
 
 #: name in a question -> table
 PROFILES: Mapping[str, str] = {
     "load": "load_profile",
     "daily": "daily_profile",
+    "billing": "billing_profile",
     "minute": "minute",
     "mbus": "mbus_profile",
 }
@@ -77,8 +78,7 @@ class Queries:
         if device is None:
             return columns(names, ())
         table = TABLES[self._suiting(device, start, end, points)]
-        fields = [NAMES.get(name, (None,) * 3) for name in names]
-        wanted = [field if field in table.all else "NULL" for triple in fields for field in triple]
+        wanted = [field for name in names for field in fields(name, table)]
         sql = f"""SELECT start, "end", samples, {", ".join(wanted)} FROM {table.name}
             WHERE device = ? AND "end" > ? AND start < ? ORDER BY "end" """
         rows = (Piece(row[0], row[1], row[2], row[3:]) for row in self._db.execute(sql, (device, start, end)))
@@ -91,7 +91,7 @@ class Queries:
         """
         table = TABLES[PROFILES[name]]
         heads = ["role", "equipment_id", "start", "end", "status", "samples", "registers_at"]
-        heads += [*table.powers, *table.volts, *table.own, *(one.replace("_wh", "_kwh") for one in table.columns)]
+        heads += [*means(table), *table.demands[:2], *table.own, *(one.replace("_wh", "_kwh") for one in table.columns)]
         rows: list[Sequence[object]] = []
         for device, role in self._devices_of(meter, mbus=name == "mbus"):
             for segment in self._segments(device):
@@ -107,9 +107,9 @@ class Queries:
             before, after = self._energy(device, start), self._energy(device, end)
             answer[role] = {name: _gone(before.get(name), after.get(name)) for name in _FLOWS}
         for device, role in self._devices_of(meter, mbus=True):
-            found = self._db.execute("SELECT DISTINCT name FROM mbus_profile WHERE device = ?", (device,)).fetchall()
             answer[role] = {
-                name: _gone(self._captured(device, name, start), self._captured(device, name, end)) for (name,) in found
+                name: _gone(self._captured(device, name, start), self._captured(device, name, end))
+                for name in captured(self._db, device)
             }
         return answer
 
@@ -144,13 +144,14 @@ class Queries:
         end: float,
     ) -> list[Sequence[object]]:
         number, equipment_id, offset = segment
-        if table.powers:
+        if table.name != "mbus_profile":
             names = [REGISTERS[index] for index in table.registers]
             registers = [f"({one} + {int(offset.get(name, 0))}) / 1000.0" for one, name in zip(table.columns, names, strict=True)]
         else:
             cases = " ".join(f"WHEN '{name}' THEN {int(value)}" for name, value in offset.items() if name.isidentifier())
             registers = [f"(value + {f'CASE name {cases} ELSE 0 END' if cases else '0'}) / 1000.0"]
-        heads = ["?", "?", "start", '"end"', "status", "samples", "registers_at", *table.powers, *table.volts, *table.own]
+        heads = ["?", "?", "start", '"end"', "status", "samples", "registers_at", *means(table).values()]
+        heads += [*table.demands[:2], *table.own]
         sql = f"""SELECT {", ".join([*heads, *registers])} FROM {table.name}
             WHERE device = ? AND segment = ? AND "end" > ? AND "end" <= ?"""
         return self._db.execute(sql, (role, equipment_id, device, number, start, end)).fetchall()
@@ -160,12 +161,16 @@ class Queries:
         span = end - start
         if span / _DAY_S >= points / 2:
             return "daily_profile"
-        sql = 'SELECT max("end") FROM minute WHERE device = ?'
-        newest = self._db.execute(sql, (device,)).fetchone()[0]
         sql = 'SELECT "end" - start FROM load_profile WHERE device = ? ORDER BY "end" DESC LIMIT 1'
         quarter = self._db.execute(sql, (device,)).fetchone()
-        minutes = newest is not None and start >= newest - MINUTES_S
-        return "minute" if minutes and quarter is not None and span / quarter[0] < points / 2 else "load_profile"
+        if quarter is None or span / quarter[0] >= points / 2:
+            return "load_profile"
+        # Minutes are there for two years, but not from before this program kept them so long.
+        first = [
+            self._db.execute(f'SELECT min("end") FROM {name} WHERE device = ? AND "end" > ?', (device, start)).fetchone()[0]
+            for name in ("minute", "load_profile")
+        ]
+        return "minute" if first[0] is not None and first[0] <= (first[1] or first[0]) else "load_profile"
 
     def _energy(self, device: int, moment: float) -> dict[str, int]:
         """The registers of the electricity meter as they were at a moment, in Wh; empty where that is not known."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +23,10 @@ from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
 from p1monitor.recorder.rows import TABLES, disown_sql, known_sql, statement, values
 
-#: Minute rows and single captures of M-Bus devices are kept for so long.
-MINUTES_S = 2 * 86_400
+#: Minute rows are kept for so long, two years: some 37 MB a year, and what they cost the card is one page in each save.
+MINUTES_S = 731 * 86_400
+#: … and single captures of M-Bus devices, which may come every five minutes.
+CAPTURES_S = 2 * 86_400
 #: Numbers that may have been given to readings after the last save, when the program was killed: a full queue and more.
 SEQ_MARGIN = 10_000
 
@@ -33,10 +36,12 @@ Place = tuple[str, int, str]
 
 
 class Segment(NamedTuple):
-    """One physical meter in the life of a device."""
+    """One physical meter in the life of a device, from one roll-over of a register to the next."""
 
     id: int
+    device: int
     equipment_id: str
+    from_seq: int
     offset: Mapping[str, int]  #: register -> thousandths to add, so that totals go on
 
 
@@ -48,7 +53,7 @@ class Store:
         self._lock = Lock()
         self._pending: set[str] = set()
         self._newest: dict[Place, int] = {}  # end of the last row
-        self._running: dict[Place, tuple[int, int | str]] = {}  # segment and key of the row that grows
+        self._running: dict[Place, tuple[int, int | str, int]] = {}  # segment, key and end of the row that grows
         self._unread: dict[str, str] = {}  # meters without a reading so far, and what was noted of them before
         self._claim = claimed(path)
         try:
@@ -57,6 +62,8 @@ class Store:
             os.close(self._claim)
             raise
         self._notes: dict[str, str] = dict(self._db.execute("SELECT key, value FROM note").fetchall())
+        self._recall_running()
+        self.next_segment: int = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM segment").fetchone()[0]
 
     def close(self) -> None:
         """Write what waits and close."""
@@ -139,12 +146,13 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._note_running()
             written = self._write_notes()
             self._db.execute("COMMIT")
         except BaseException:
             self._newest.clear()
-            self._running.clear()
             self._db.rollback()
+            self._recall_running()
             raise
         with self._lock:
             self._pending -= {key for key, text in written.items() if self._notes[key] == text}
@@ -168,24 +176,20 @@ class Store:
     def segment(self, device: int) -> Segment | None:
         """The newest segment of a device."""
         row = self._db.execute(
-            'SELECT id, equipment_id, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1', (device,)
+            'SELECT id, device, equipment_id, from_seq, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1',
+            (device,),
         ).fetchone()
-        return None if row is None else Segment(row[0], row[1], json.loads(row[2]))
+        return None if row is None else Segment(row[0], row[1], row[2], row[3], json.loads(row[4]))
 
-    def begin(self, device: int, equipment_id: str, from_seq: int, offset: Mapping[str, int]) -> Segment:
-        """A new segment of a device."""
-        with self.transaction():
-            row = self._db.execute(
-                'INSERT INTO segment (device, equipment_id, from_seq, "offset") VALUES (?, ?, ?, ?) RETURNING id',
-                (device, equipment_id, from_seq, json.dumps(dict(offset))),
-            ).fetchone()
-        return Segment(row[0], equipment_id, offset)
+    def keep(self, segment: Segment) -> None:
+        """Keep a segment that began, or what has become known of it."""
+        sql = """INSERT INTO segment (id, device, equipment_id, from_seq, "offset") VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET equipment_id = excluded.equipment_id, "offset" = excluded."offset" """
+        self._db.execute(sql, (*segment[:4], json.dumps(dict(segment.offset))))
 
-    def name(self, segment: Segment, equipment_id: str) -> Segment:
-        """A segment that had no identifier gets its own."""
-        with self.transaction():
-            self._db.execute("UPDATE segment SET equipment_id = ? WHERE id = ?", (equipment_id, segment.id))
-        return segment._replace(equipment_id=equipment_id)
+    def captured(self, device: int) -> list[str]:
+        """The registers of an M-Bus device that have a profile."""
+        return captured(self._db, device)
 
     def last(self, device: int, name: str = "") -> Sample | None:
         """The newest registers of a device that are stored; `name` is the register of an M-Bus device."""
@@ -196,18 +200,24 @@ class Store:
             columns = ", ".join(TABLES["load_profile"].columns)
             sql = f"SELECT segment, registers_at, {columns} FROM load_profile WHERE device = ? AND registers_at > 0"
             row = self._db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device,)).fetchone()
-        return None if row is None else Sample(row[0], row[1], registers=tuple(row[2:]))
+        return None if row is None else Sample(row[0], row[1], self._offset(device), registers=tuple(row[2:]))
+
+    def _offset(self, device: int) -> int:
+        """The offset of local time by which the newest day ended."""
+        sql = """SELECT strftime('%s', date) + 86400 - "end" FROM daily_profile WHERE device = ? ORDER BY date DESC LIMIT 1"""
+        row = self._db.execute(sql, (device,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def add(self, device: int, name: str, increments: Iterable[Increment]) -> None:
         """Add increments to their rows, in order."""
         for increment in increments:
-            place = increment.level.table, device, name
+            place, span = (increment.level.table, device, name), increment.span
             newest = self._newest_end(*place)
             takes = not increment.filler and self._takes(place, increment, newest)
             self._db.execute(statement(place[0], filler=increment.filler, takes=takes), values(increment, device, name))
             if takes:
-                self._running[place] = increment.span[:2]
-            self._newest[place] = max(newest, increment.span.end)
+                self._running[place] = (span.segment, span.key, span.end)
+            self._newest[place] = max(newest, span.end)
 
     def _takes(self, place: Place, increment: Increment, newest: int) -> bool:
         """Tell whether the row takes over the registers: it is the newest, or the running one, or has none yet.
@@ -219,12 +229,12 @@ class Store:
         span = increment.span
         if span.end >= newest:
             return True
-        which = (device, span.segment, span.key, *((name,) if name else ()))
-        if self._running.get(place) != span[:2] and self._db.execute(known_sql(table), which).fetchone():
+        which = (device, span.key, *((name,) if name else ()))
+        if self._running.get(place, ())[:2] != span[:2] and self._db.execute(known_sql(table), which).fetchone():
             return False
-        if increment.registers and increment.registers[0] is not None:
-            later = (device, span.end, *((name,) if name else ()), increment.registers[0])
-            self._db.execute(disown_sql(table), later)
+        if increment.registers:
+            known = [increment.registers[n] for n in TABLES[table].registers]
+            self._db.execute(disown_sql(table), (device, span.end, *((name,) if name else ()), span.segment, *known))
         return True
 
     def add_capture(self, device: int, segment: int, name: str, at: int, value: int) -> None:
@@ -243,12 +253,19 @@ class Store:
             self._db.execute(sql, row)
 
     def forget(self, device: int, newest: int) -> None:
-        """Drop minute rows and captures of a device that are older than two days."""
-        before = newest - MINUTES_S
-        self._db.execute('DELETE FROM minute WHERE device = ? AND "end" <= ?', (device, before))
-        names = "SELECT DISTINCT name FROM mbus_profile WHERE device = ?"
-        for (name,) in self._db.execute(names, (device,)).fetchall():
-            self._db.execute("DELETE FROM mbus_capture WHERE device = ? AND name = ? AND at <= ?", (device, name, before))
+        """Drop minute rows and captures of a device that are too old."""
+        self._db.execute('DELETE FROM minute WHERE device = ? AND "end" <= ?', (device, newest - MINUTES_S))
+        self._db.execute("DELETE FROM mbus_capture WHERE device = ? AND at <= ?", (device, newest - CAPTURES_S))
+
+    def _note_running(self) -> None:
+        """Keep which rows grow though they are not the newest: the meter's clock was set back into them."""
+        behind = [[*place, *row[:2]] for place, row in self._running.items() if row[2] < self._newest.get(place, row[2] + 1)]
+        if behind or self.noted("running"):
+            self.note("running", json.dumps(behind) if behind else "")
+
+    def _recall_running(self) -> None:
+        rows = json.loads(self._notes.get("running") or "[]")
+        self._running = {(table, device, name): (segment, key, 0) for table, device, name, segment, key in rows}
 
     def _write_notes(self) -> dict[str, str]:
         with self._lock:
@@ -264,3 +281,12 @@ class Store:
             sql = f'SELECT max("end") FROM {table} WHERE device = ? {which}'
             known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
         return known
+
+
+def captured(db: sqlite3.Connection, device: int) -> list[str]:
+    """The registers of an M-Bus device that have a profile; one look for each, however many rows there are."""
+    names: list[str] = []
+    sql = "SELECT min(name) FROM mbus_profile WHERE device = ? AND name > ?"
+    while (name := db.execute(sql, (device, names[-1] if names else "")).fetchone()[0]) is not None:
+        names.append(name)
+    return names
