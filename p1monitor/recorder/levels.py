@@ -101,10 +101,16 @@ def between(level: Level, before: Span, here: Span, now: Here, last: Here) -> It
 
 
 def offset_at(moment: int, here: Here, other: Here | None) -> int:
-    """The offset of local time at a moment, as two samples around it know it; the common European rule decides between two."""
-    if other is None or other.offset == here.offset:
+    """The offset of local time at a moment: by the common European rule, of the two that two samples around it know.
+
+    Who knows but one follows the rule too, unless the meter shows winter time in summer.
+    """
+    now, then = is_summer(here.at // HOUR_S), is_summer(moment // HOUR_S)
+    if other is not None and other.offset != here.offset:
+        return max(here.offset, other.offset) if then else min(here.offset, other.offset)
+    if now == then or (now and here.offset <= HOUR_S):
         return here.offset
-    return max(here.offset, other.offset) if is_summer(moment // HOUR_S) else min(here.offset, other.offset)
+    return here.offset + HOUR_S if then else here.offset - HOUR_S
 
 
 @lru_cache(maxsize=64)

@@ -42,6 +42,11 @@ class Table:
     demands: tuple[str, ...] = ()
 
     @property
+    def order(self) -> str:
+        """The column by which rows follow one another."""
+        return "date" if "date" in self.key else "end"
+
+    @property
     def all(self) -> tuple[str, ...]:
         """Every column, in the order of `values`."""
         return (*_HEAD, *self.powers, *self.volts, *self.demands, *self.own, *self.columns)
@@ -121,14 +126,13 @@ def statement(name: str, *, filler: bool, takes: bool) -> str:
 def known_sql(name: str) -> str:
     """Whether there is a row with registers: device, key, register of an M-Bus device. Another meter's counts as well."""
     table = TABLES[name]
-    key = next(one for one in ("date", "end") if one in table.key)
     which = " AND name = ?" if "name" in table.key else ""
-    return f'SELECT 1 FROM {name} WHERE device = ? AND "{key}" = ?{which} AND registers_at IS NOT NULL'
+    return f'SELECT 1 FROM {name} WHERE device = ? AND "{table.order}" = ?{which} AND registers_at IS NOT NULL'
 
 
 @cache
 def disown_sql(name: str) -> str:
-    """Take the registers of later rows away where they are behind: device, end, [register's name,] segment, registers.
+    """Take the registers of later rows away where they are behind: device, key, [register's name,] segment, registers.
 
     A row of another segment is behind in any case: that meter was there before this one.
     """
@@ -136,7 +140,7 @@ def disown_sql(name: str) -> str:
     which = " AND name = ?" if "name" in table.key else ""
     cleared = ", ".join(f"{one} = NULL" for one in (*table.columns, "registers_at"))
     behind = " OR ".join(f"{one} < ?" for one in table.columns)
-    return f'UPDATE {name} SET {cleared} WHERE device = ? AND "end" > ?{which} AND (segment <> ? OR {behind})'
+    return f'UPDATE {name} SET {cleared} WHERE device = ? AND "{table.order}" > ?{which} AND (segment <> ? OR {behind})'
 
 
 #: A demand of the meter's own is worth more than ours; of equal ones the first counts.

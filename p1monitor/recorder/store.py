@@ -52,8 +52,8 @@ class Store:
         self.path = path
         self._lock = Lock()
         self._pending: set[str] = set()
-        self._newest: dict[Place, int] = {}  # end of the last row
-        self._running: dict[Place, tuple[int, int | str, int]] = {}  # segment, key and end of the row that grows
+        self._newest: dict[Place, int | str] = {}  # key of the last row
+        self._running: dict[Place, tuple[int, int | str]] = {}  # segment and key of the row that grows
         self._unread: dict[str, str] = {}  # meters without a reading so far, and what was noted of them before
         self._claim = claimed(path)
         try:
@@ -212,14 +212,14 @@ class Store:
         """Add increments to their rows, in order."""
         for increment in increments:
             place, span = (increment.level.table, device, name), increment.span
-            newest = self._newest_end(*place)
+            newest = self._newest_key(*place)
             takes = not increment.filler and self._takes(place, increment, newest)
             self._db.execute(statement(place[0], filler=increment.filler, takes=takes), values(increment, device, name))
             if takes:
-                self._running[place] = (span.segment, span.key, span.end)
-            self._newest[place] = max(newest, span.end)
+                self._running[place] = span[:2]
+            self._newest[place] = span.key if _follows(span.key, newest) else newest
 
-    def _takes(self, place: Place, increment: Increment, newest: int) -> bool:
+    def _takes(self, place: Place, increment: Increment, newest: int | str) -> bool:
         """Tell whether the row takes over the registers: it is the newest, or the running one, or has none yet.
 
         Any other row was closed before, and the meter's time repeats. A later row that knows less than a running one was
@@ -227,14 +227,14 @@ class Store:
         """
         table, device, name = place
         span = increment.span
-        if span.end >= newest:
+        if _follows(span.key, newest):
             return True
         which = (device, span.key, *((name,) if name else ()))
-        if self._running.get(place, ())[:2] != span[:2] and self._db.execute(known_sql(table), which).fetchone():
+        if self._running.get(place) != span[:2] and self._db.execute(known_sql(table), which).fetchone():
             return False
         if increment.registers:
             known = [increment.registers[n] for n in TABLES[table].registers]
-            self._db.execute(disown_sql(table), (device, span.end, *((name,) if name else ()), span.segment, *known))
+            self._db.execute(disown_sql(table), (device, span.key, *((name,) if name else ()), span.segment, *known))
         return True
 
     def add_capture(self, device: int, segment: int, name: str, at: int, value: int) -> None:
@@ -259,13 +259,13 @@ class Store:
 
     def _note_running(self) -> None:
         """Keep which rows grow though they are not the newest: the meter's clock was set back into them."""
-        behind = [[*place, *row[:2]] for place, row in self._running.items() if row[2] < self._newest.get(place, row[2] + 1)]
+        behind = [[*place, *row] for place, row in self._running.items() if row[1] != self._newest.get(place)]
         if behind or self.noted("running"):
             self.note("running", json.dumps(behind) if behind else "")
 
     def _recall_running(self) -> None:
         rows = json.loads(self._notes.get("running") or "[]")
-        self._running = {(table, device, name): (segment, key, 0) for table, device, name, segment, key in rows}
+        self._running = {(table, device, name): (segment, key) for table, device, name, segment, key in rows}
 
     def _write_notes(self) -> dict[str, str]:
         with self._lock:
@@ -274,13 +274,18 @@ class Store:
         self._db.executemany(sql, waiting.items())
         return waiting
 
-    def _newest_end(self, table: str, device: int, name: str) -> int:
+    def _newest_key(self, table: str, device: int, name: str) -> int | str:
         known = self._newest.get((table, device, name))
         if known is None:
             which, more = ("AND name = ?", (name,)) if name else ("", ())
-            sql = f'SELECT max("end") FROM {table} WHERE device = ? {which}'
+            sql = f'SELECT max("{TABLES[table].order}") FROM {table} WHERE device = ? {which}'
             known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
         return known
+
+
+def _follows(key: int | str, newest: int | str) -> bool:
+    """Tell whether a row is the newest; 0 is the newest of none."""
+    return not newest or key >= newest  # type: ignore[operator]  # both are dates, or both are ends
 
 
 def captured(db: sqlite3.Connection, device: int) -> list[str]:
