@@ -73,6 +73,7 @@ class Ledger:
         noted = store.noted(f"failures:{meter}")  # as version 1 of the history had it
         failures = self._memory.get("failures") or ([int(one) for one in noted.split(",")] if noted else None)
         self._failures = tuple(failures) if failures else None
+        self._peak: list[int] | None = self._memory.get("peak")  # the meter's own that was told last
         self._received: Received | None = None
         self._slow: tuple[Measurement | None, ...] = ()
         self._equipment_id = ""
@@ -163,6 +164,7 @@ class Ledger:
         return {
             "began": received.wall - received.monotonic if received else None,
             "failures": self._failures,
+            "peak": self._peak,
             "places": {**self._memory.get("places", {}), **places},
         }
 
@@ -176,10 +178,11 @@ class Ledger:
         counted = samples.failures(slow[_REGISTERS:_FAILURES])
         failed = samples.grew(self._failures, counted)
         self._failures = counted or self._failures
-        new_peak = not self._slow or slow[-1] != self._slow[-1]
         self._slow, self._equipment_id = slow, reading.equipment_id
-        peak = samples.peak(slow[-1]) if new_peak and self._own_peaks else None
-        return Bit.PDN if failed else 0, peak
+        peak = samples.peak(slow[-1]) if self._own_peaks else None
+        news = peak if peak is not None and list(peak) != self._peak else None
+        self._peak = list(peak) if peak is not None else self._peak
+        return Bit.PDN if failed else 0, news
 
     def _settle(self, place: Place, equipment_id: str, seq: int, now: dict[str, int]) -> None:
         before = place.segment

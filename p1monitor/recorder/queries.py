@@ -10,10 +10,9 @@ from pathlib import Path
 from threading import Lock, local
 
 from p1monitor.recorder.opening import StoreError, opened_for_reading
-from p1monitor.recorder.rows import TABLES, Table
+from p1monitor.recorder.rows import TABLES, Table, captured
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
 from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
-from p1monitor.recorder.store import captured
 
 #: name in a question -> table
 PROFILES: Mapping[str, str] = {

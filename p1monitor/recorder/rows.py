@@ -8,6 +8,7 @@ the repeated time is in the first row after it. So no period is ever negative.
 # ruff: noqa: S608 -- SQL is put together of the tables below only
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -141,6 +142,15 @@ def disown_sql(name: str) -> str:
     cleared = ", ".join(f"{one} = NULL" for one in (*table.columns, "registers_at"))
     behind = " OR ".join(f"{one} < ?" for one in table.columns)
     return f'UPDATE {name} SET {cleared} WHERE device = ? AND "{table.order}" > ?{which} AND (segment <> ? OR {behind})'
+
+
+def captured(db: sqlite3.Connection, device: int) -> list[str]:
+    """The registers of an M-Bus device that have a profile; one look for each, however many rows there are."""
+    names: list[str] = []
+    sql = "SELECT min(name) FROM mbus_profile WHERE device = ? AND name > ?"
+    while (name := db.execute(sql, (device, names[-1] if names else "")).fetchone()[0]) is not None:
+        names.append(name)
+    return names
 
 
 #: A demand of the meter's own is worth more than ours; of equal ones the first counts.

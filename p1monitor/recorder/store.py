@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from p1monitor.p1.records import Event
 from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
-from p1monitor.recorder.rows import TABLES, disown_sql, known_sql, statement, values
+from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, statement, values
 
 #: Minute rows are kept for so long, two years: some 37 MB a year, and what they cost the card is one page in each save.
 MINUTES_S = 731 * 86_400
@@ -157,6 +157,16 @@ class Store:
         with self._lock:
             self._pending -= {key for key, text in written.items() if self._notes[key] == text}
 
+    @contextmanager
+    def beside(self, path: Path, name: str) -> Iterator[sqlite3.Connection]:
+        """The writer's connection with another file attached to it; for who takes rows over."""
+        self._db.execute(f"ATTACH DATABASE ? AS {name}", (str(path),))
+        try:
+            yield self._db
+        finally:
+            self._db.execute(f"DETACH DATABASE {name}")
+            self._newest.clear()
+
     def checkpoint(self) -> None:
         """Bring the journal into the file and both to the card: what is committed survives a power cut from here on."""
         self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -286,12 +296,3 @@ class Store:
 def _follows(key: int | str, newest: int | str) -> bool:
     """Tell whether a row is the newest; 0 is the newest of none."""
     return not newest or key >= newest  # type: ignore[operator]  # both are dates, or both are ends
-
-
-def captured(db: sqlite3.Connection, device: int) -> list[str]:
-    """The registers of an M-Bus device that have a profile; one look for each, however many rows there are."""
-    names: list[str] = []
-    sql = "SELECT min(name) FROM mbus_profile WHERE device = ? AND name > ?"
-    while (name := db.execute(sql, (device, names[-1] if names else "")).fetchone()[0]) is not None:
-        names.append(name)
-    return names
