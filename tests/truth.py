@@ -5,7 +5,7 @@ The truth is counted here, step by step, beside the registers that the meter sho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -44,7 +44,7 @@ def scenes(random: Random, start: int, days: int, counts: Mapping[str, int]) -> 
     kinds = [kind for kind, count in counts.items() for _ in range(count)]
     random.shuffle(kinds)
     room = days * DAY_S // (len(kinds) + 1)
-    lengths = {
+    lengths: dict[str, Callable[[], int]] = {
         "off": lambda: random.choice([300, 1000, 7200, DAY_S + 5000, 2 * DAY_S]),
         "cut": lambda: random.choice([400, 4000, 30_000]),
         "repeat": lambda: HOUR_S,

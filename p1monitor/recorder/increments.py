@@ -61,7 +61,7 @@ class Increment:
         """Take samples in. Registers never come from an earlier moment than those that are there."""
         self.samples += run.samples
         if self.registers_at is None or run.at >= self.registers_at:
-            self.registers, self.registers_at = known(self.registers, run.registers), run.at
+            self.registers, self.registers_at = run.registers, run.at
         if run.powers:
             self.power_sum += run.power_sum
             self.powers += run.powers

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Device, Event, Measurement, Reading, Received
 from p1monitor.recorder import samples
 from p1monitor.recorder.levels import HOUR_S, Bit
@@ -95,7 +97,9 @@ class Ledger:
         hour = at // HOUR_S
         place = self._places.get(ELECTRICITY) or self._known(ELECTRICITY, ELECTRICITY)
         submeters = [(device, self._submeter(device)) for device in reading.devices if device.role and not self._same(device, hour)]
-        get = reading.values.get
+        values = reading.values
+        # A proxy's own copy() and its lookups are far faster than lookups through the proxy.
+        get = values.copy().get if isinstance(values, MappingProxyType) else values.get
         slow = tuple(map(get, _SLOW))
         found, peak = 0, None
         if slow != self._slow or reading.equipment_id != self._equipment_id or place.segment is None:
@@ -103,17 +107,10 @@ class Ledger:
         if self._summer[:2] != (hour, offset):
             self._summer = (hour, offset, samples.summer(at, offset))
         status = int(status | found | self._standing | self._summer[2])
-        sample = Sample(
-            place.segment_id,
-            at,
-            offset,
-            reading.received.monotonic if reading.received else None,
-            self._registers,
-            samples.watts(get("power_w")),
-            self._phases(get("voltage_l1_v"), get("voltage_l2_v"), get("voltage_l3_v")),
-            status,
-            peak,
-        )
+        volts = self._phases(get("voltage_l1_v"), get("voltage_l2_v"), get("voltage_l3_v"))
+        monotonic = reading.received.monotonic if reading.received else None
+        power = samples.watts(get("power_w"))
+        sample = new(Sample, (place.segment_id, at, offset, monotonic, self._registers, power, volts, status, peak))
         status = place.folds[""].add(sample)
         for device, submeter in submeters:
             self._capture(device, submeter, reading.seq, stamp)

@@ -149,14 +149,14 @@ class Fold:
             if not self._restored:
                 clockwork.learn(passed)
             self._demand(last, sample, limit)
+        if last is not None and last.segment == sample.segment:
+            registers = known(last.registers, sample.registers)
+            sample = sample._replace(registers=registers) if registers is not sample.registers else sample
         run = added_up([sample])
         for index, level in enumerate(self._levels):
             self._fold(index, sample, run, status, max(limit, level.patience))
         if sample.peak is not None:
             self._reach(sample.peak, sample, last)
-        if last is not None and last.segment == sample.segment:
-            registers = known(last.registers, sample.registers)
-            sample = sample._replace(registers=registers) if registers is not sample.registers else sample
         self._last, self._known, self._restored = sample, sample.registers, False
         if status & (Bit.CAD | Bit.PDN) == 0:
             self._until = min([one.span.end if one is not None else 0 for one in self._open], default=0)
@@ -170,10 +170,11 @@ class Fold:
             return
         run, self._run = self._run, []
         added = added_up(run)
+        registers = known(self._known, added.registers)
+        added = added._replace(registers=registers)
         for increment in self._open:
             if increment is not None:
                 increment.add(added)
-        registers = known(self._known, added.registers)
         newest = run[-1]
         self._last = newest if newest.registers is registers else newest._replace(registers=registers)
         self._known = registers

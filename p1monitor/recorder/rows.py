@@ -73,7 +73,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
 )
 
 
-def values(increment: Increment, device: int, name: str) -> tuple[object, ...]:
+def values(increment: Increment, device: int, name: str, *, takes: bool) -> tuple[object, ...]:
     """The row that this increment would be alone; `name` is the register of an M-Bus device."""
     table, span = TABLES[increment.level.table], increment.span
     head = (
@@ -83,7 +83,7 @@ def values(increment: Increment, device: int, name: str) -> tuple[object, ...]:
         span.end,
         int(increment.status),
         increment.samples,
-        increment.registers_at,
+        increment.registers_at if takes else None,
     )
     some = increment.powers > 0
     powers = (increment.power_sum, increment.powers, increment.power_min, increment.power_max) if some else (None,) * 4
@@ -91,7 +91,9 @@ def values(increment: Increment, device: int, name: str) -> tuple[object, ...]:
     own = {(): (), ("date",): (span.key,), ("name",): (name,)}[table.own]
     demand = increment.demand
     demands = (demand.watts, demand.at, int(demand.own)) if demand is not None else (None,) * 3
-    registers = increment.registers or (None,) * (1 if table.name == "mbus_profile" else len(REGISTERS))
+    registers = (
+        increment.registers if takes and increment.registers else (None,) * (1 if table.name == "mbus_profile" else len(REGISTERS))
+    )
     return (
         *head,
         *(powers if table.powers else ()),

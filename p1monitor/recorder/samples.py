@@ -69,8 +69,10 @@ def tenths(measurement: Measurement | None) -> int | None:
 
 def watts(measurement: Measurement | None) -> int | None:
     """A power in whole watts."""
-    thousandths = scaled(measurement)
-    return None if thousandths is None else round(thousandths / 1000)
+    if measurement is None or measurement.held:
+        return None
+    value = measurement.value
+    return round(value) if isinstance(value, Decimal) and value.is_finite() else None
 
 
 def failures(counters: Iterable[Measurement | None]) -> tuple[int, ...] | None:

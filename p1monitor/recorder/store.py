@@ -30,7 +30,6 @@ CAPTURES_S = 2 * 86_400
 #: Numbers that may have been given to readings after the last save, when the program was killed: a full queue and more.
 SEQ_MARGIN = 10_000
 
-
 #: A table, a device, and the register of an M-Bus device, else "".
 Place = tuple[str, int, str]
 
@@ -185,10 +184,8 @@ class Store:
 
     def segment(self, device: int) -> Segment | None:
         """The newest segment of a device."""
-        row = self._db.execute(
-            'SELECT id, device, equipment_id, from_seq, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1',
-            (device,),
-        ).fetchone()
+        sql = 'SELECT id, device, equipment_id, from_seq, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1'
+        row = self._db.execute(sql, (device,)).fetchone()
         return None if row is None else Segment(row[0], row[1], row[2], row[3], json.loads(row[4]))
 
     def keep(self, segment: Segment) -> None:
@@ -224,28 +221,34 @@ class Store:
             place, span = (increment.level.table, device, name), increment.span
             newest = self._newest_key(*place)
             takes = not increment.filler and self._takes(place, increment, newest)
-            self._db.execute(statement(place[0], filler=increment.filler, takes=takes), values(increment, device, name))
+            row = values(increment, device, name, takes=takes)
+            self._db.execute(statement(place[0], filler=increment.filler, takes=takes), row)
             if takes:
                 self._running[place] = span[:2]
+                if not _follows(span.key, newest):
+                    self._disown(place, increment)
             self._newest[place] = span.key if _follows(span.key, newest) else newest
 
     def _takes(self, place: Place, increment: Increment, newest: int | str) -> bool:
         """Tell whether the row takes over the registers: it is the newest, or the running one, or has none yet.
 
-        Any other row was closed before, and the meter's time repeats. A later row that knows less than a running one was
-        stamped by a clock that was ahead: it loses its registers, so that none ever goes back.
+        Any other row was closed before, and the meter's time repeats.
         """
         table, device, name = place
         span = increment.span
         if _follows(span.key, newest):
             return True
         which = (device, span.key, *((name,) if name else ()))
-        if self._running.get(place) != span[:2] and self._db.execute(known_sql(table), which).fetchone():
-            return False
-        if increment.registers:
+        return self._running.get(place) == span[:2] or not self._db.execute(known_sql(table), which).fetchone()
+
+    def _disown(self, place: Place, increment: Increment) -> None:
+        """A later row that knows less was stamped by a clock that was ahead: it loses its registers, so that none goes back."""
+        table, device, name = place
+        which = (device, increment.span.key, *((name,) if name else ()))
+        taken = f"{known_sql(table)} AND segment = ? AND registers_at = ?"
+        if self._db.execute(taken, (*which, increment.span.segment, increment.registers_at)).fetchone():
             known = [increment.registers[n] for n in TABLES[table].registers]
-            self._db.execute(disown_sql(table), (device, span.key, *((name,) if name else ()), span.segment, *known))
-        return True
+            self._db.execute(disown_sql(table), (*which, increment.span.segment, *known))
 
     def add_capture(self, device: int, segment: int, name: str, at: int, value: int) -> None:
         """Keep a single capture of an M-Bus device."""
