@@ -40,6 +40,7 @@ types: .venv/.dev
 bench: .venv/.dev
 	@$(BIN)/python benchmarks/parse.py
 	@$(BIN)/python benchmarks/noise.py
+	@$(BIN)/python benchmarks/queries.py
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --outdir dist .
@@ -58,6 +59,7 @@ cleanroot: wheel
 # The daemon on a simulated meter that sends without a pause: does it keep up, and does its memory stay?
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
+	@$(BIN)/python -m benchmarks.years
 
 clean:
 	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis

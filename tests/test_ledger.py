@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,56 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p1monitor.p1.records import Measurement, Reading, Received
-from p1monitor.recorder import Store
-from p1monitor.recorder.ledger import Ledger, Stamp
-from p1monitor.recorder.levels import Bit, load_profile
-from tests.readings import METER, SUMMER, WINTER, device, measurement, reading
+from p1monitor.recorder.levels import Bit
+from tests.desk import Desk, desk, kwh
+from tests.readings import SUMMER, WINTER, device, measurement, reading
 
 START = datetime(2026, 3, 28, 22, 50, tzinfo=UTC)  # before the night in which summer time begins
+__all__ = ["desk"]
+
 TABLES = ("minute", "load_profile", "daily_profile", "billing_profile", "mbus_profile", "mbus_capture")
-
-
-class Desk:
-    """A ledger on a file, to be saved and started again at any moment."""
-
-    def __init__(self, path: Path, billing_day: int = 1, minutes: int = 15) -> None:
-        self.path, self.day, self.minutes = path, billing_day, minutes
-        self.begin()
-
-    def begin(self) -> None:
-        self.store = Store(self.path)
-        self.store._db.execute("PRAGMA synchronous = OFF")  # nobody pulls the plug here
-        self.ledger = Ledger(self.store, METER, load_profile(self.minutes), self.day)
-
-    def enter(self, one: Reading, status: int = 0) -> int:
-        assert one.at is not None
-        shift = one.at.utcoffset()
-        assert shift is not None
-        return self.ledger.enter(one, Stamp(int(one.at.timestamp()), int(shift.total_seconds()), status))
-
-    def save(self) -> None:
-        with self.store.transaction():
-            self.ledger.write()
-            self.store.record(METER, self.ledger.entered, closed=True)
-        self.ledger.written()
-
-    def restart(self) -> None:
-        self.save()
-        self.store.close()
-        self.begin()
-
-    def close(self) -> None:
-        self.save()
-        self.store.close()
-
-    def rows(self, table: str, columns: str = "*") -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self.path)) as db:
-            return db.execute(f"SELECT {columns} FROM {table}").fetchall()
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path / "history.sqlite")
 
 
 def at(seconds: int) -> datetime:
@@ -71,10 +27,6 @@ def at(seconds: int) -> datetime:
 
 def held(one: Reading, name: str) -> Reading:
     return one._replace(values={**one.values, name: one.values[name]._replace(held=True)})
-
-
-def kwh(watt_hours: int) -> str:
-    return f"{watt_hours / 1000:.3f}"
 
 
 #: seconds since the one before (of the meter, and of the host), power, Wh, what else befalls it
@@ -260,52 +212,3 @@ def test_small_steps_of_the_clock(tmp_path: Path, minutes: int, steps: list[tupl
     desk.close()
     assert bool(statuses & Bit.CAD) == set_
     assert any(int(str(row[0])) & Bit.CAD for row in desk.rows("load_profile", "status")) == set_
-
-
-# Billing
-
-
-def month(desk: Desk, begin: datetime, days: float, watts: int, number: int = 1, register: int = 0, step: int = 300) -> int:
-    """Some days of a constant power; the register at their end."""
-    used = register
-    for index in range(int(days * 86_400) // step + 1):
-        used = register + watts * index * step // 3600
-        desk.enter(reading(begin + timedelta(seconds=index * step), number + index, energy_import_kwh=kwh(used)))
-    return used
-
-
-def test_a_billing_period_begins_on_its_day_and_knows_its_highest_quarter(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "history.sqlite", billing_day=10)
-    begin = datetime(2026, 1, 9, tzinfo=WINTER)
-    register = month(desk, begin, 1, 1200)
-    register = month(desk, begin + timedelta(days=1, minutes=15), 0, 0, 1000, register + 500)  # 2 kW for a quarter
-    desk.restart()
-    month(desk, begin + timedelta(days=1, minutes=20), 31, 600, 2000, register + 50)
-    desk.close()
-    found = desk.rows("billing_profile", 'date, start, "end", demand_max_w, demand_max_at, energy_import_wh')
-    first, second = (int(datetime(2026, one, 10, tzinfo=WINTER).timestamp()) for one in (1, 2))
-    assert [row[0] for row in found] == ["2025-12-10", "2026-01-10", "2026-02-10"]
-    assert found[0][2:] == (first, 1200, int(begin.timestamp()) + 900, 28_800)
-    assert found[1][1:5] == (first, second, 2000, first + 900)
-
-
-def test_missed_billing_periods_are_caught_up_and_a_clock_that_was_set_makes_one(tmp_path: Path) -> None:
-    for name, status, dates in (("away", 0, 4), ("set", Bit.CAD | Bit.DNV, 2)):
-        desk = Desk(tmp_path / f"{name}.sqlite")
-        desk.enter(reading(datetime(2026, 1, 15, tzinfo=WINTER), 1, energy_import_kwh="1"))
-        desk.enter(reading(datetime(2026, 4, 15, tzinfo=SUMMER), 2, energy_import_kwh="9"), status)
-        desk.close()
-        found = desk.rows("billing_profile", 'date, start, "end", energy_import_wh')
-        assert len(found) == dates
-        assert [row[1] for row in found[1:]] == [row[2] for row in found[:-1]]
-        assert (found[0][3], found[-1][3]) == (1000, 9000)
-
-
-def test_the_meters_own_peak_is_worth_more_than_ours(desk: Desk) -> None:
-    begin = datetime(2026, 1, 20, tzinfo=WINTER)
-    month(desk, begin, 0.1, 3000)
-    own = measurement("monthly_power_peak_w", 2987, begin + timedelta(minutes=30))
-    one = reading(begin + timedelta(days=0.2), 500, energy_import_kwh="10")
-    desk.enter(one._replace(values={**one.values, "monthly_power_peak_w": own}))
-    desk.close()
-    assert desk.rows("billing_profile", "demand_max_w, demand_max_at, demand_own") == [(2987, int(begin.timestamp()) + 1800, 1)]

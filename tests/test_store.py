@@ -251,7 +251,7 @@ def test_a_clock_that_was_ahead_for_a_moment_takes_no_registers_away(store: Stor
     assert [row[0] for row in store._db.execute(known)] == [300, 1800, 2700, 3600, 4500, 5400]  # a closed row stays
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(-9000, 9000), st.integers(0, 50), st.booleans()), max_size=30))
 def test_no_period_is_negative_whatever_the_clock_does(tmp_path: Path, steps: list[tuple[int, int, bool]]) -> None:
     path = tmp_path / "any.sqlite"

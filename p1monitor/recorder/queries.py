@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock, local
 
@@ -30,11 +30,16 @@ _DAY_S = 86_400
 _FLOWS = ("energy_import_kwh", "energy_export_kwh")
 
 
+#: Reads single readings of a meter: names, start and end; columns come back.
+Seconds = Callable[[str, Sequence[str], float, float], dict[str, object]]
+
+
 class Queries:
     """Answers of one history file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: Seconds | None = None) -> None:
         self.path = path
+        self._kept = kept
         self._own = local()
         self._lock = Lock()
         self._all: list[sqlite3.Connection] = []
@@ -82,6 +87,10 @@ class Queries:
             WHERE device = ? AND "end" > ? AND start < ? ORDER BY "end" """
         rows = (Piece(row[0], row[1], row[2], row[3:]) for row in self._db.execute(sql, (device, start, end)))
         return columns(names, thinned(rows, start, end, points))
+
+    def seconds(self, meter: str, names: Sequence[str], start: float, end: float) -> dict[str, object]:
+        """Every single reading between two moments, where they are kept: `kept` reads them."""
+        return self._kept(meter, names, start, end) if self._kept is not None else columns(names, ())
 
     def profile(self, name: str, meter: str, start: float, end: float) -> dict[str, object]:
         """Rows of a profile whose end lies between two moments. Registers go on when a meter is replaced.

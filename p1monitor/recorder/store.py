@@ -23,10 +23,8 @@ from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
 from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, statement, values
 
-#: Minute rows are kept for so long, two years: some 37 MB a year, and what they cost the card is one page in each save.
-MINUTES_S = 731 * 86_400
-#: … and single captures of M-Bus devices, which may come every five minutes.
-CAPTURES_S = 2 * 86_400
+#: Minute rows are kept for two years, at some 37 MB a year and one page in each save; single captures for two days.
+MINUTES_S, CAPTURES_S = 731 * 86_400, 2 * 86_400
 #: Numbers that may have been given to readings after the last save, when the program was killed: a full queue and more.
 SEQ_MARGIN = 10_000
 
