@@ -125,7 +125,7 @@ class House:
         """Another meter: what is used before its first telegram is on neither."""
         self._now += seconds
         self._number += 1
-        self._low, self._high, self._out = 11, 0, 3
+        self._low, self._high, self._out = RANGE - 20_011, 0, 3
         yield self._tell()
 
     def _quiet(self, seconds: int) -> Iterator[Told]:
