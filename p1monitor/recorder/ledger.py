@@ -105,8 +105,8 @@ class Ledger:
         if slow != self._slow or reading.equipment_id != self._equipment_id or place.segment is None:
             found, peak = self._changed(reading, slow, place)
         if self._summer[:2] != (hour, offset):
-            self._summer = (hour, offset, samples.summer(at, offset))
-        status = int(status | found | self._standing | self._summer[2])
+            self._summer = (hour, offset, int(samples.summer(at, offset)))  # a plain number: flags are slow
+        status |= found | self._standing | self._summer[2]
         volts = self._phases(get("voltage_l1_v"), get("voltage_l2_v"), get("voltage_l3_v"))
         monotonic = reading.received.monotonic if reading.received else None
         power = samples.watts(get("power_w"))
@@ -171,7 +171,7 @@ class Ledger:
         now = {name: value for name, value in zip(samples.REGISTERS, registers, strict=True) if value is not None}
         self._settle(place, reading.equipment_id, reading.seq, now)
         self._registers = registers if registers != self._registers else self._registers
-        self._standing = Bit.ERR | Bit.DNV if samples.faulty(slow[_FAILURES:_ERRORS]) else 0
+        self._standing = int(Bit.ERR | Bit.DNV) if samples.faulty(slow[_FAILURES:_ERRORS]) else 0
         counted = samples.failures(slow[_REGISTERS:_FAILURES])
         failed = samples.grew(self._failures, counted)
         self._failures = counted or self._failures
@@ -179,7 +179,7 @@ class Ledger:
         peak = samples.peak(slow[-1]) if self._own_peaks else None
         news = peak if peak is not None and list(peak) != self._peak else None
         self._peak = list(peak) if peak is not None else self._peak
-        return Bit.PDN if failed else 0, news
+        return int(Bit.PDN) if failed else 0, news
 
     def _settle(self, place: Place, equipment_id: str, seq: int, now: dict[str, int]) -> None:
         before = place.segment
@@ -228,14 +228,12 @@ class Ledger:
 
     def _same(self, device: Device, hour: int) -> bool:
         seen, values = self._seen.get(device.role), device.values
-        return (
-            seen is not None
-            and seen.hour in (None, hour)
-            and seen.many == len(values)
-            and seen.at == device.at
-            and seen.equipment_id == device.equipment_id
-            and all(values.get(name) is measurement for name, measurement in seen.captured)
-        )
+        if seen is None or seen.many != len(values) or seen.at != device.at or seen.equipment_id != device.equipment_id:
+            return False
+        for name, measurement in seen.captured:  # not all(…): this is asked of every reading
+            if values.get(name) is not measurement:
+                return False
+        return seen.hour is None or seen.hour == hour
 
     def _submeter(self, device: Device) -> Place:
         """The place of an M-Bus device, with a fold for each of its registers."""
