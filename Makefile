@@ -42,6 +42,7 @@ bench: .venv/.dev
 	@$(BIN)/python benchmarks/parse.py
 	@$(BIN)/python benchmarks/noise.py
 	@$(BIN)/python benchmarks/storage.py
+	@$(BIN)/python benchmarks/queries.py
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --outdir dist .
@@ -67,6 +68,7 @@ getstarted: wheel
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/flips.py --telegrams $(TELEGRAMS)
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
+	@$(BIN)/python -m benchmarks.years
 
 clean:
 	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -74,6 +74,7 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
     (HistorySettings, "keep"): _one_of("forever"),
     (HistorySettings, "load_profile_minutes"): _one_of(5, 10, 15, 30, 60),
+    (HistorySettings, "billing_day"): _between(1, 28),
     (WebSettings, "listen"): _listen,
     (WebSettings, "auth"): _one_of("password", "off"),
     (MqttSettings, "host"): _HOST,

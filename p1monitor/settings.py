@@ -44,6 +44,7 @@ class HistorySettings:
     path: Path = Path("/var/lib/p1monitor/history.sqlite")
     keep: str = "forever"
     load_profile_minutes: int = 15
+    billing_day: int = 1
 
 
 @dataclass(frozen=True, slots=True)

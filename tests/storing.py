@@ -11,6 +11,7 @@ import pytest
 from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.profiles import DAILY, MINUTE, TELEGRAMS, Fold, Sample, load_profile
 from p1monitor.recorder.samples import REGISTERS
+from p1monitor.recorder.store import Segment
 
 QUARTER = load_profile(15)
 T0 = int(datetime(2026, 1, 15, tzinfo=UTC).timestamp())
@@ -42,13 +43,21 @@ def energy(imported: int | None, exported: int | None = None) -> tuple[int | Non
     return tuple(found)
 
 
+def begin(store: Store, device: int, equipment_id: str, from_seq: int, offset: dict[str, int]) -> Segment:
+    segment = Segment(store.next_segment, device, equipment_id, from_seq, offset)
+    store.next_segment += 1
+    with store.transaction():
+        store.keep(segment)
+    return segment
+
+
 class Meter:
     """The electricity meter of a store, fed by samples."""
 
     def __init__(self, store: Store, equipment_id: str = "E1") -> None:
         self.store = store
         self.device = store.device(METER, "electricity", "electricity")
-        self.segment = store.segment(self.device) or store.begin(self.device, equipment_id, 1, {})
+        self.segment = store.segment(self.device) or begin(store, self.device, equipment_id, 1, {})
         self.fold = Fold([MINUTE, QUARTER, DAILY], TELEGRAMS, store.last(self.device))
 
     def take(self, at: int, imported: int | None, watts: int | None = None, **more: object) -> None:

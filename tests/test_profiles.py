@@ -77,12 +77,12 @@ def test_averages_are_over_the_samples_there_are() -> None:
 
 def test_a_meter_that_sends_no_power_has_none() -> None:
     (row,) = folded(every(10, T0 + 10, T0 + 60))
-    assert (row.power_mean, row.power_min, row.power_max, row.volt_means) == (None, None, None, ())
+    assert (row.power_mean, row.power_min, row.power_max, row.volts) == (None, None, None, ())
 
 
 def test_a_phase_without_voltage_takes_no_part_in_the_mean() -> None:
-    (row,) = folded([sample(T0 + 1, volts=(230.0, None)), sample(T0 + 2, volts=(232.0, 228.0))])
-    assert row.volt_means == (231.0, 228.0)
+    (row,) = folded([sample(T0 + 1, volts=(2300, None)), sample(T0 + 2, volts=(2320, 2280))])
+    assert row.volts == ((4620, 2), (2280, 1))
 
 
 # Gaps

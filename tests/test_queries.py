@@ -9,7 +9,7 @@ import pytest
 from p1monitor.p1.records import Event, Received
 from p1monitor.recorder import Queries, Store, StoreError
 from p1monitor.recorder.profiles import CAPTURES, HOURLY, Fold, Sample
-from tests.storing import METER, T0, Meter, path, queries, store
+from tests.storing import METER, T0, Meter, begin, path, queries, store
 
 __all__ = ["path", "queries", "store"]
 
@@ -38,7 +38,7 @@ def test_series_chooses_the_profile_that_suits_the_span(store: Store, queries: Q
 def test_series_has_minimum_mean_and_maximum_and_gaps_are_gaps(store: Store, queries: Queries) -> None:
     meter = Meter(store)
     for at, watts in ((10, 100), (20, 200), (30, 600), (610, -50)):
-        meter.take(at, at, watts, volts=(230.0, None, None))
+        meter.take(at, at, watts, volts=(2300, None, None))
     meter.save()
     found = queries.series(METER, ["power_w", "voltage_l1_v", "nonsense"], T0, T0 + 3600, 300)
     assert found["start"] == [T0, T0 + 60, T0 + 600]
@@ -69,7 +69,7 @@ def test_used_is_the_difference_of_registers(store: Store, queries: Queries) -> 
 def test_used_goes_on_over_a_new_meter(store: Store, queries: Queries) -> None:
     meter = Meter(store)
     meter.run(10, 3600)
-    meter.segment = store.begin(meter.device, "E2", 99, {"energy_import_kwh": 3600 - 5})
+    meter.segment = begin(store, meter.device, "E2", 99, {"energy_import_kwh": 3600 - 5})
     meter.run(3610, 7200, register=5)
     meter.save()
     assert queries.used(METER, T0 + 1800, T0 + 7200)["electricity"]["energy_import_kwh"] == 1.8 + 3.59
@@ -85,7 +85,7 @@ def test_used_goes_on_over_a_new_meter(store: Store, queries: Queries) -> None:
 
 def test_gas_is_asked_by_its_captures(store: Store, queries: Queries) -> None:
     device = store.device(METER, "gas", "gas")
-    segment = store.begin(device, "G1", 1, {}).id
+    segment = begin(store, device, "G1", 1, {}).id
     fold = Fold([HOURLY], CAPTURES)
     with store.transaction():
         for hour in range(6):
@@ -116,8 +116,8 @@ def test_events_are_newest_first_and_kept_once(store: Store, queries: Queries) -
 
 def test_devices_and_their_segments(store: Store, queries: Queries) -> None:
     gas = store.device(METER, "gas", "gas")
-    store.begin(gas, "G1", 1, {})
-    store.begin(gas, "G2", 70, {})
+    begin(store, gas, "G1", 1, {})
+    begin(store, gas, "G2", 70, {})
     assert queries.meters() == [METER]
     assert queries.devices(METER) == [
         {

@@ -214,14 +214,14 @@ def test_a_disk_that_is_full_loses_nothing_that_can_wait(house: House) -> None:
     house.run(10, 60)
     (pages,) = house.store._db.execute("PRAGMA page_count").fetchone()
     house.store._db.execute(f"PRAGMA max_page_count = {pages}")
-    event = Event(NOON, None, "message", None, "x" * 8000)
+    event = Event(NOON, None, "message", None, "x" * 80_000)
     batch = [house.see(second(70, 70, events=[event]))]
     with pytest.raises(SinkError, match="no room left"):
         house.recorder.deliver(batch)
     house.store._db.execute("PRAGMA max_page_count = 100000")
     house.recorder.deliver(batch)
     assert house.rows("load_profile", "samples") == [(7,)]
-    assert house.rows("event", "length(words)") == [(8000,)]
+    assert house.rows("event", "length(words)") == [(80_000,)]
 
 
 # A past
@@ -242,7 +242,7 @@ def test_a_month_of_the_past_is_fed_through_the_same_sink_quickly(path: Path) ->
     assert len(days) == 31
     assert [status for status, _ in days[1:-1]] == [0] * 29
     assert len(house.rows("load_profile")) == 30 * 96 + 1
-    assert len(house.rows("minute")) == 576
+    assert len(house.rows("minute")) == 30 * 288
     queries = Queries(path)
     end = NOON.timestamp() + 30 * 86_400 - 300
     found = queries.series(METER, ["power_w"], end - 86_400, end, 500)["power_w"]

@@ -11,8 +11,8 @@ from p1monitor.p1.records import Measurement
 from p1monitor.recorder.profiles import (
     Bit,
 )
-from p1monitor.recorder.samples import REGISTERS, captures, failures, grew, power, registers, scaled, summer, volts
-from tests.readings import UTC_DAY, device, reading
+from p1monitor.recorder.samples import FAILURES, REGISTERS, captures, failures, grew, power, registers, scaled, summer, volts
+from tests.readings import UTC_DAY, device, measurement, reading
 
 WINTER_S, SUMMER_S = 3600, 7200
 
@@ -41,14 +41,14 @@ def test_doubtful_and_absent_values_are_nothing() -> None:
 
 def test_power_and_voltages() -> None:
     one = reading(UTC_DAY, power_w="-1234", voltage_l1_v="230.1", voltage_l3_v="231.0")
-    assert (power(one), volts(one)) == (-1234, (230.1, None, 231.0))
+    assert (power(one), volts(one)) == (-1234, (2301, None, 2310))
     assert (power(reading(UTC_DAY)), volts(reading(UTC_DAY))) == (None, ())
 
 
 def test_failures_are_evidence_when_they_grow() -> None:
-    counted = failures(reading(UTC_DAY, any_power_fail_count=4, long_power_fail_count=2))
+    counted = failures([measurement(name, count) for name, count in zip(FAILURES, (4, 2), strict=True)])
     assert counted == (4, 2)
-    assert failures(reading(UTC_DAY)) is None
+    assert failures([None, None]) is None
     assert not grew(None, counted)
     assert not grew((4, 2), counted)
     assert not grew((5, 3), counted)  # another meter

@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock, local
 
 from p1monitor.recorder.opening import StoreError, opened_for_reading
-from p1monitor.recorder.rows import TABLES, Table
+from p1monitor.recorder.rows import TABLES, Table, captured
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
-from p1monitor.recorder.series import NAMES, Piece, columns, thinned
-from p1monitor.recorder.store import MINUTES_S
+from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
 
 #: name in a question -> table
 PROFILES: Mapping[str, str] = {
     "load": "load_profile",
     "daily": "daily_profile",
+    "billing": "billing_profile",
     "minute": "minute",
     "mbus": "mbus_profile",
 }
@@ -30,11 +30,16 @@ _DAY_S = 86_400
 _FLOWS = ("energy_import_kwh", "energy_export_kwh")
 
 
+#: Reads single readings of a meter: names, start and end; columns come back.
+Seconds = Callable[[str, Sequence[str], float, float], dict[str, object]]
+
+
 class Queries:
     """Answers of one history file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: Seconds | None = None) -> None:
         self.path = path
+        self._kept = kept
         self._own = local()
         self._lock = Lock()
         self._all: list[sqlite3.Connection] = []
@@ -77,12 +82,15 @@ class Queries:
         if device is None:
             return columns(names, ())
         table = TABLES[self._suiting(device, start, end, points)]
-        fields = [NAMES.get(name, (None,) * 3) for name in names]
-        wanted = [field if field in table.all else "NULL" for triple in fields for field in triple]
+        wanted = [field for name in names for field in fields(name, table)]
         sql = f"""SELECT start, "end", samples, {", ".join(wanted)} FROM {table.name}
             WHERE device = ? AND "end" > ? AND start < ? ORDER BY "end" """
         rows = (Piece(row[0], row[1], row[2], row[3:]) for row in self._db.execute(sql, (device, start, end)))
         return columns(names, thinned(rows, start, end, points))
+
+    def seconds(self, meter: str, names: Sequence[str], start: float, end: float) -> dict[str, object]:
+        """Every single reading between two moments, where they are kept: `kept` reads them."""
+        return self._kept(meter, names, start, end) if self._kept is not None else columns(names, ())
 
     def profile(self, name: str, meter: str, start: float, end: float) -> dict[str, object]:
         """Rows of a profile whose end lies between two moments. Registers go on when a meter is replaced.
@@ -91,7 +99,7 @@ class Queries:
         """
         table = TABLES[PROFILES[name]]
         heads = ["role", "equipment_id", "start", "end", "status", "samples", "registers_at"]
-        heads += [*table.powers, *table.volts, *table.own, *(one.replace("_wh", "_kwh") for one in table.columns)]
+        heads += [*means(table), *table.demands[:2], *table.own, *(one.replace("_wh", "_kwh") for one in table.columns)]
         rows: list[Sequence[object]] = []
         for device, role in self._devices_of(meter, mbus=name == "mbus"):
             for segment in self._segments(device):
@@ -107,9 +115,9 @@ class Queries:
             before, after = self._energy(device, start), self._energy(device, end)
             answer[role] = {name: _gone(before.get(name), after.get(name)) for name in _FLOWS}
         for device, role in self._devices_of(meter, mbus=True):
-            found = self._db.execute("SELECT DISTINCT name FROM mbus_profile WHERE device = ?", (device,)).fetchall()
             answer[role] = {
-                name: _gone(self._captured(device, name, start), self._captured(device, name, end)) for (name,) in found
+                name: _gone(self._captured(device, name, start), self._captured(device, name, end))
+                for name in captured(self._db, device)
             }
         return answer
 
@@ -144,13 +152,14 @@ class Queries:
         end: float,
     ) -> list[Sequence[object]]:
         number, equipment_id, offset = segment
-        if table.powers:
+        if table.name != "mbus_profile":
             names = [REGISTERS[index] for index in table.registers]
             registers = [f"({one} + {int(offset.get(name, 0))}) / 1000.0" for one, name in zip(table.columns, names, strict=True)]
         else:
             cases = " ".join(f"WHEN '{name}' THEN {int(value)}" for name, value in offset.items() if name.isidentifier())
             registers = [f"(value + {f'CASE name {cases} ELSE 0 END' if cases else '0'}) / 1000.0"]
-        heads = ["?", "?", "start", '"end"', "status", "samples", "registers_at", *table.powers, *table.volts, *table.own]
+        heads = ["?", "?", "start", '"end"', "status", "samples", "registers_at", *means(table).values()]
+        heads += [*table.demands[:2], *table.own]
         sql = f"""SELECT {", ".join([*heads, *registers])} FROM {table.name}
             WHERE device = ? AND segment = ? AND "end" > ? AND "end" <= ?"""
         return self._db.execute(sql, (role, equipment_id, device, number, start, end)).fetchall()
@@ -160,12 +169,16 @@ class Queries:
         span = end - start
         if span / _DAY_S >= points / 2:
             return "daily_profile"
-        sql = 'SELECT max("end") FROM minute WHERE device = ?'
-        newest = self._db.execute(sql, (device,)).fetchone()[0]
         sql = 'SELECT "end" - start FROM load_profile WHERE device = ? ORDER BY "end" DESC LIMIT 1'
         quarter = self._db.execute(sql, (device,)).fetchone()
-        minutes = newest is not None and start >= newest - MINUTES_S
-        return "minute" if minutes and quarter is not None and span / quarter[0] < points / 2 else "load_profile"
+        if quarter is None or span / quarter[0] >= points / 2:
+            return "load_profile"
+        # Minutes are there for two years, but not from before this program kept them so long.
+        first = [
+            self._db.execute(f'SELECT min("end") FROM {name} WHERE device = ? AND "end" > ?', (device, start)).fetchone()[0]
+            for name in ("minute", "load_profile")
+        ]
+        return "minute" if first[0] is not None and first[0] <= (first[1] or first[0]) else "load_profile"
 
     def _energy(self, device: int, moment: float) -> dict[str, int]:
         """The registers of the electricity meter as they were at a moment, in Wh; empty where that is not known."""

@@ -86,6 +86,7 @@ class Recorder:
         self._store, self._memory_of, self._count = store, memory_of, count
         self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
         self._load = load_profile(settings.load_profile_minutes)
+        self._billing_day = settings.billing_day
         self._ledgers: dict[str, Ledger] = {}
         self._held: deque[Reading] = deque()
         self._saved = clock.monotonic()
@@ -120,7 +121,7 @@ class Recorder:
     def _ledger(self, meter: str) -> Ledger:
         ledger = self._ledgers.get(meter)
         if ledger is None:
-            ledger = self._ledgers[meter] = Ledger(self._store, meter, self._load)
+            ledger = self._ledgers[meter] = Ledger(self._store, meter, self._load, self._billing_day)
         return ledger
 
     def _take(self, reading: Reading, ledger: Ledger) -> None:

@@ -1,6 +1,6 @@
 """How an increment becomes a row: the columns of each profile, and the one statement that adds. Never opens a file.
 
-An increment of a row that is there is merged: bits are added, means weighted, minima and maxima kept. Registers are not
+An increment of a row that is there is merged: bits and sums are added, minima and maxima kept. Registers are not
 always taken over: where the meter's time repeats, a row that was closed keeps what it was closed with, and the energy of
 the repeated time is in the first row after it. So no period is ever negative.
 """
@@ -8,6 +8,7 @@ the repeated time is in the first row after it. So no period is ever negative.
 # ruff: noqa: S608 -- SQL is put together of the tables below only
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,10 @@ from types import MappingProxyType
 from p1monitor.recorder.profiles import Increment
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
 
-POWERS = ("power_mean_w", "power_min_w", "power_max_w")
+#: Sum and number of the samples' powers, and the extremes. Means are made where they are asked for, so that a row does not
+#: depend on when its parts were saved.
+POWERS = ("power_sum_w", "powers", "power_min_w", "power_max_w")
+DEMANDS = ("demand_max_w", "demand_max_at", "demand_own")
 _HEAD = ("device", "segment", "start", "end", "status", "samples", "registers_at")
 
 
@@ -36,31 +40,40 @@ class Table:
     powers: tuple[str, ...] = POWERS
     volts: tuple[str, ...] = ()
     own: tuple[str, ...] = ()  #: a column that only this table has
+    demands: tuple[str, ...] = ()
+
+    @property
+    def order(self) -> str:
+        """The column by which rows follow one another."""
+        return "date" if "date" in self.key else "end"
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every column, in the order of `values`."""
-        return (*_HEAD, *self.powers, *self.volts, *self.own, *self.columns)
+        return (*_HEAD, *self.powers, *self.volts, *self.demands, *self.own, *self.columns)
 
 
 _EVERY = tuple(range(len(REGISTERS)))
 _COLUMNS = tuple(map(column, REGISTERS))
 _TOTALS = (0, len(REGISTERS) // 2)
+#: Sum in tenths of a volt, and number, per phase.
+_VOLTS = tuple(name.removesuffix("_v") + part for name in VOLTAGES for part in ("_sum_dv", "_count"))
 
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
         table.name: table
         for table in (
-            Table("minute", ("device", "end", "segment"), _TOTALS, tuple(_COLUMNS[n] for n in _TOTALS), volts=VOLTAGES),
+            Table("minute", ("device", "end", "segment"), _TOTALS, tuple(_COLUMNS[n] for n in _TOTALS), volts=_VOLTS),
             Table("load_profile", ("device", "end", "segment"), _EVERY, _COLUMNS),
             Table("daily_profile", ("device", "date", "segment"), _EVERY, _COLUMNS, own=("date",)),
+            Table("billing_profile", ("device", "date", "segment"), _EVERY, _COLUMNS, (), own=("date",), demands=DEMANDS),
             Table("mbus_profile", ("device", "name", "end", "segment"), (0,), ("value",), powers=(), own=("name",)),
         )
     }
 )
 
 
-def values(increment: Increment, device: int, name: str) -> tuple[object, ...]:
+def values(increment: Increment, device: int, name: str, *, takes: bool) -> tuple[object, ...]:
     """The row that this increment would be alone; `name` is the register of an M-Bus device."""
     table, span = TABLES[increment.level.table], increment.span
     head = (
@@ -70,13 +83,25 @@ def values(increment: Increment, device: int, name: str) -> tuple[object, ...]:
         span.end,
         int(increment.status),
         increment.samples,
-        increment.registers_at,
+        increment.registers_at if takes else None,
     )
-    powers = (increment.power_mean, increment.power_min, increment.power_max) if table.powers else ()
-    volts = (increment.volt_means or (None,) * len(table.volts)) if table.volts else ()
+    some = increment.powers > 0
+    powers = (increment.power_sum, increment.powers, increment.power_min, increment.power_max) if some else (None,) * 4
+    volts = [part for phase in increment.volts for part in (phase if phase[1] else (None, None))]
     own = {(): (), ("date",): (span.key,), ("name",): (name,)}[table.own]
-    registers = increment.registers or (None,) * (len(REGISTERS) if table.powers else 1)
-    return (*head, *powers, *volts, *own, *(registers[n] for n in table.registers))
+    demand = increment.demand
+    demands = (demand.watts, demand.at, int(demand.own)) if demand is not None else (None,) * 3
+    registers = (
+        increment.registers if takes and increment.registers else (None,) * (1 if table.name == "mbus_profile" else len(REGISTERS))
+    )
+    return (
+        *head,
+        *(powers if table.powers else ()),
+        *((volts or (None,) * len(table.volts)) if table.volts else ()),
+        *(demands if table.demands else ()),
+        *own,
+        *(registers[n] for n in table.registers),
+    )
 
 
 @cache
@@ -89,8 +114,9 @@ def statement(name: str, *, filler: bool, takes: bool) -> str:
     if filler:
         return insert + "NOTHING"
     merged = ["status = status | excluded.status", "samples = samples + excluded.samples"]
-    merged += [_mean(one) for one in (*table.powers[:1], *table.volts)]
-    merged += [_extreme("min", one) for one in table.powers[1:2]] + [_extreme("max", one) for one in table.powers[2:]]
+    merged += [_sum(one) for one in (*table.powers[:2], *table.volts)]
+    merged += [_extreme("min", one) for one in table.powers[2:3]] + [_extreme("max", one) for one in table.powers[3:]]
+    merged += [f"{one} = iif({_HIGHER}, excluded.{one}, {one})" for one in table.demands]
     if takes:
         later = "excluded.registers_at >= coalesce(registers_at, 0)"
         # A register that was held back at the end keeps what it was before, within the row.
@@ -101,25 +127,40 @@ def statement(name: str, *, filler: bool, takes: bool) -> str:
 
 @cache
 def known_sql(name: str) -> str:
-    """Whether a row is there that has registers: device, segment, key, register of an M-Bus device."""
+    """Whether there is a row with registers: device, key, register of an M-Bus device. Another meter's counts as well."""
     table = TABLES[name]
-    key = next(one for one in ("date", "end") if one in table.key)
     which = " AND name = ?" if "name" in table.key else ""
-    return f'SELECT 1 FROM {name} WHERE device = ? AND segment = ? AND "{key}" = ?{which} AND registers_at IS NOT NULL'
+    return f'SELECT 1 FROM {name} WHERE device = ? AND "{table.order}" = ?{which} AND registers_at IS NOT NULL'
 
 
 @cache
 def disown_sql(name: str) -> str:
-    """Take the registers of later rows away where they are behind: device, end, register of an M-Bus device, value."""
+    """Take the registers of later rows away where they are behind: device, key, [register's name,] segment, registers.
+
+    A row of another segment is behind in any case: that meter was there before this one.
+    """
     table = TABLES[name]
     which = " AND name = ?" if "name" in table.key else ""
     cleared = ", ".join(f"{one} = NULL" for one in (*table.columns, "registers_at"))
-    return f'UPDATE {name} SET {cleared} WHERE device = ? AND "end" > ?{which} AND {table.columns[0]} < ?'
+    behind = " OR ".join(f"{one} < ?" for one in table.columns)
+    return f'UPDATE {name} SET {cleared} WHERE device = ? AND "{table.order}" > ?{which} AND (segment <> ? OR {behind})'
 
 
-def _mean(one: str) -> str:
-    weighted = f"({one} * samples + excluded.{one} * excluded.samples) / (samples + excluded.samples)"
-    return f"{one} = iif(excluded.{one} IS NULL, {one}, iif({one} IS NULL, excluded.{one}, {weighted}))"
+def captured(db: sqlite3.Connection, device: int) -> list[str]:
+    """The registers of an M-Bus device that have a profile; one look for each, however many rows there are."""
+    names: list[str] = []
+    sql = "SELECT min(name) FROM mbus_profile WHERE device = ? AND name > ?"
+    while (name := db.execute(sql, (device, names[-1] if names else "")).fetchone()[0]) is not None:
+        names.append(name)
+    return names
+
+
+#: A demand of the meter's own is worth more than ours; of equal ones the first counts.
+_HIGHER = "(coalesce(excluded.demand_own, -1), excluded.demand_max_w) > (coalesce(demand_own, -1), demand_max_w)"
+
+
+def _sum(one: str) -> str:
+    return f"{one} = iif(excluded.{one} IS NULL, {one}, coalesce({one}, 0) + excluded.{one})"
 
 
 def _extreme(which: str, one: str) -> str:

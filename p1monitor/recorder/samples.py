@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from functools import lru_cache
+from types import MappingProxyType
 
 from p1monitor.p1.catalogue import device_value
 from p1monitor.p1.records import Device, Measurement, Reading
-from p1monitor.p1.times import central
-from p1monitor.recorder.profiles import Bit
+from p1monitor.p1.registers import ERROR_1, ERROR_2, Bits, number
+from p1monitor.recorder.levels import HOUR_S, Bit, is_summer
+from p1monitor.recorder.peaks import Demand
 
 #: Tariffs with columns of their own: the seed meters have eight; more are in the total.
 TARIFFS = 8
@@ -24,7 +24,14 @@ VOLTAGES = ("voltage_l1_v", "voltage_l2_v", "voltage_l3_v")
 #: What grows when the meter has lost power: the evidence for PDN.
 FAILURES = ("any_power_fail_count", "long_power_fail_count")
 
-_HOUR = 3600
+#: Errors that are critical, by register (ME381 manual tables 53 and 54): memories, the measuring itself, the watchdog.
+ERRORS: Mapping[str, tuple[Bits, int]] = MappingProxyType(
+    {"error_register": (ERROR_1, 0x1F00), "error_register_2": (ERROR_2, 0x0007_3F00)}
+)
+#: Registers have four to nine places before the point; in thousandths.
+_RANGES = tuple(10**places * 1000 for places in range(4, 10))
+#: A register that fell by this share of its range and more rolled over.
+_ROLLED = 0.99
 
 
 def scaled(measurement: Measurement | None) -> int | None:
@@ -43,45 +50,73 @@ def registers(reading: Reading) -> tuple[int | None, ...]:
 
 def power(reading: Reading) -> int | None:
     """Net power in W."""
-    thousandths = scaled(reading.values.get("power_w"))
-    return None if thousandths is None else round(thousandths / 1000)
+    return watts(reading.values.get("power_w"))
 
 
-def volts(reading: Reading) -> tuple[float | None, ...]:
-    """Per phase; empty where the meter sends none."""
+def volts(reading: Reading) -> tuple[int | None, ...]:
+    """Per phase, in tenths of a volt as the standards print them; empty where the meter sends none."""
     values = reading.values
     if not any(name in values for name in VOLTAGES):
         return ()
-    found = [scaled(values.get(name)) for name in VOLTAGES]
-    return tuple(None if value is None else value / 1000 for value in found)
+    return tuple([tenths(values.get(name)) for name in VOLTAGES])
 
 
-def failures(reading: Reading) -> tuple[int, ...] | None:
-    """The meter's own counters of power failures; None where it sends none."""
-    found = [scaled(reading.values.get(name)) for name in FAILURES]
-    return None if found == [None, None] else tuple((value or 0) // 1000 for value in found)
+def tenths(measurement: Measurement | None) -> int | None:
+    """A number in tenths of its unit."""
+    thousandths = scaled(measurement)
+    return None if thousandths is None else round(thousandths / 100)
+
+
+def watts(measurement: Measurement | None) -> int | None:
+    """A power in whole watts."""
+    if measurement is None or measurement.held:
+        return None
+    value = measurement.value
+    return round(value) if isinstance(value, Decimal) and value.is_finite() else None
+
+
+def failures(counters: Iterable[Measurement | None]) -> tuple[int, ...] | None:
+    """The meter's own counters of power failures (`FAILURES`); None where it sends none."""
+    found = [scaled(counter) for counter in counters]
+    return tuple((value or 0) // 1000 for value in found) if any(value is not None for value in found) else None
+
+
+def faulty(registers: Iterable[Measurement | None]) -> bool:
+    """Tell whether a critical error stands in one of the error registers (`ERRORS`)."""
+    for register, (table, critical) in zip(registers, ERRORS.values(), strict=True):
+        if register is not None and isinstance(register.value, str) and not register.held:
+            value = number(register.value, table)
+            if value is not None and value & critical:
+                return True
+    return False
+
+
+def peak(measurement: Measurement | None) -> Demand | None:
+    """The meter's own maximum demand, where it says when that was."""
+    if measurement is None or measurement.derived or measurement.at is None:
+        return None
+    power = watts(measurement)
+    return None if not power else Demand(own=True, watts=power, at=int(measurement.at.timestamp()))
+
+
+def own_registers(device: Device) -> Iterator[tuple[str, Measurement]]:
+    """The registers of an M-Bus device, doubtful ones too."""
+    for name, measurement in device.values.items():
+        if not measurement.derived and name == device_value(device.medium, measurement.unit):
+            yield name, measurement
 
 
 def captures(device: Device) -> Iterator[tuple[str, Measurement, int]]:
-    """The registers of an M-Bus device: name, measurement, thousandths of its unit."""
-    for name, measurement in device.values.items():
-        if not measurement.derived and name == device_value(device.medium, measurement.unit):
-            value = scaled(measurement)
-            if value is not None:
-                yield name, measurement, value
+    """What an M-Bus device has captured: name, measurement, thousandths of its unit."""
+    for name, measurement in own_registers(device):
+        value = scaled(measurement)
+        if value is not None:
+            yield name, measurement, value
 
 
 def summer(at: int, offset: int) -> int:
     """The DST bit: by the common European rule, and by the offset that the meter printed."""
-    return Bit.DST if offset >= _summer_offset(at // _HOUR) else 0
-
-
-@lru_cache(maxsize=8)
-def _summer_offset(hour: int) -> float:
-    """The least offset that is summer time in this hour of UTC; in winter none is."""
-    local = central(datetime.fromtimestamp(hour * _HOUR, UTC)).utcoffset()
-    seconds = local.total_seconds() if local else 0.0
-    return seconds if seconds > _HOUR else float("inf")
+    return Bit.DST if offset > HOUR_S and is_summer(at // HOUR_S) else 0
 
 
 def grew(before: tuple[int, ...] | None, now: tuple[int, ...] | None) -> bool:
@@ -89,6 +124,17 @@ def grew(before: tuple[int, ...] | None, now: tuple[int, ...] | None) -> bool:
     return before is not None and now is not None and any(b < n for b, n in zip(before, now, strict=True))
 
 
-def offsets(old: Mapping[str, int], before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """What must be added to a new meter's registers so that totals go on from where the old meter's stood."""
-    return {name: old.get(name, 0) + before.get(name, 0) - value for name, value in now.items()}
+def offsets(totals: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """What must be added to another meter's registers so that totals go on from where they stood."""
+    return {name: totals.get(name, 0) - value for name, value in now.items()}
+
+
+def fallen(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """What must be added to each register that is less than before: where it rolled over its range, else what it lost."""
+    lost = {name: before[name] - value for name, value in now.items() if value < before.get(name, 0)}
+    return {name: _range(less) or less for name, less in lost.items()}
+
+
+def _range(lost: int) -> int:
+    """The range of a register that rolled over, if it did: then nearly all of a power of ten is gone. 0 if it did not."""
+    return next((most for most in _RANGES if most * _ROLLED <= lost <= most), 0)

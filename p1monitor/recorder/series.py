@@ -7,17 +7,39 @@ from math import ceil
 from types import MappingProxyType
 from typing import NamedTuple
 
+from p1monitor.recorder.rows import Table
 from p1monitor.recorder.samples import VOLTAGES
 
 Number = float | int | None
 
-#: name -> the columns that hold its minimum, mean and maximum
-NAMES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+#: name -> SQL of its minimum, mean and maximum, and the column that tells whether a table has them
+NAMES: Mapping[str, tuple[str, tuple[str, str, str]]] = MappingProxyType(
     {
-        "power_w": ("power_min_w", "power_mean_w", "power_max_w"),
-        **{name: (name, name, name) for name in VOLTAGES},
+        "power_w": ("powers", ("power_min_w", "1.0 * power_sum_w / powers", "power_max_w")),
+        **{
+            name: (
+                f"{name.removesuffix('_v')}_count",
+                (f"{name.removesuffix('_v')}_sum_dv / 10.0 / {name.removesuffix('_v')}_count",) * 3,
+            )
+            for name in VOLTAGES
+        },
     }
 )
+_NOTHING = ("NULL",) * 3
+
+
+def fields(name: str, table: Table) -> tuple[str, str, str]:
+    """SQL of minimum, mean and maximum in a table; of a name that it does not have, nothing."""
+    needed, triple = NAMES.get(name, ("", _NOTHING))
+    return triple if needed in table.all else _NOTHING
+
+
+def means(table: Table) -> dict[str, str]:
+    """The columns for people that come of a table's sums, and the SQL of each."""
+    power = NAMES["power_w"][1]
+    powers = dict(zip(("power_mean_w", "power_min_w", "power_max_w"), (power[1], power[0], power[2]), strict=True))
+    volts = {name: NAMES[name][1][1] for name in VOLTAGES}
+    return {**(powers if table.powers else {}), **(volts if table.volts else {})}
 
 
 class Piece(NamedTuple):

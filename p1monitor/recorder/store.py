@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,23 +21,24 @@ from typing import Any, NamedTuple
 from p1monitor.p1.records import Event
 from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
-from p1monitor.recorder.rows import TABLES, disown_sql, known_sql, statement, values
+from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, statement, values
 
-#: Minute rows and single captures of M-Bus devices are kept for so long.
-MINUTES_S = 2 * 86_400
+#: Minute rows are kept for two years, at some 37 MB a year and one page in each save; single captures for two days.
+MINUTES_S, CAPTURES_S = 731 * 86_400, 2 * 86_400
 #: Numbers that may have been given to readings after the last save, when the program was killed: a full queue and more.
 SEQ_MARGIN = 10_000
-
 
 #: A table, a device, and the register of an M-Bus device, else "".
 Place = tuple[str, int, str]
 
 
 class Segment(NamedTuple):
-    """One physical meter in the life of a device."""
+    """One physical meter in the life of a device, from one roll-over of a register to the next."""
 
     id: int
+    device: int
     equipment_id: str
+    from_seq: int
     offset: Mapping[str, int]  #: register -> thousandths to add, so that totals go on
 
 
@@ -47,7 +49,7 @@ class Store:
         self.path = path
         self._lock = Lock()
         self._pending: set[str] = set()
-        self._newest: dict[Place, int] = {}  # end of the last row
+        self._newest: dict[Place, int | str] = {}  # key of the last row
         self._running: dict[Place, tuple[int, int | str]] = {}  # segment and key of the row that grows
         self._unread: dict[str, str] = {}  # meters without a reading so far, and what was noted of them before
         self._claim = claimed(path)
@@ -57,6 +59,8 @@ class Store:
             os.close(self._claim)
             raise
         self._notes: dict[str, str] = dict(self._db.execute("SELECT key, value FROM note").fetchall())
+        self._recall_running()
+        self.next_segment: int = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM segment").fetchone()[0]
 
     def close(self) -> None:
         """Write what waits and close."""
@@ -139,15 +143,26 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._note_running()
             written = self._write_notes()
             self._db.execute("COMMIT")
         except BaseException:
             self._newest.clear()
-            self._running.clear()
             self._db.rollback()
+            self._recall_running()
             raise
         with self._lock:
             self._pending -= {key for key, text in written.items() if self._notes[key] == text}
+
+    @contextmanager
+    def beside(self, path: Path, name: str) -> Iterator[sqlite3.Connection]:
+        """The writer's connection with another file attached to it; for who takes rows over."""
+        self._db.execute(f"ATTACH DATABASE ? AS {name}", (str(path),))
+        try:
+            yield self._db
+        finally:
+            self._db.execute(f"DETACH DATABASE {name}")
+            self._newest.clear()
 
     def checkpoint(self) -> None:
         """Bring the journal into the file and both to the card: what is committed survives a power cut from here on."""
@@ -167,25 +182,19 @@ class Store:
 
     def segment(self, device: int) -> Segment | None:
         """The newest segment of a device."""
-        row = self._db.execute(
-            'SELECT id, equipment_id, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1', (device,)
-        ).fetchone()
-        return None if row is None else Segment(row[0], row[1], json.loads(row[2]))
+        sql = 'SELECT id, device, equipment_id, from_seq, "offset" FROM segment WHERE device = ? ORDER BY from_seq DESC LIMIT 1'
+        row = self._db.execute(sql, (device,)).fetchone()
+        return None if row is None else Segment(row[0], row[1], row[2], row[3], json.loads(row[4]))
 
-    def begin(self, device: int, equipment_id: str, from_seq: int, offset: Mapping[str, int]) -> Segment:
-        """A new segment of a device."""
-        with self.transaction():
-            row = self._db.execute(
-                'INSERT INTO segment (device, equipment_id, from_seq, "offset") VALUES (?, ?, ?, ?) RETURNING id',
-                (device, equipment_id, from_seq, json.dumps(dict(offset))),
-            ).fetchone()
-        return Segment(row[0], equipment_id, offset)
+    def keep(self, segment: Segment) -> None:
+        """Keep a segment that began, or what has become known of it."""
+        sql = """INSERT INTO segment (id, device, equipment_id, from_seq, "offset") VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET equipment_id = excluded.equipment_id, "offset" = excluded."offset" """
+        self._db.execute(sql, (*segment[:4], json.dumps(dict(segment.offset))))
 
-    def name(self, segment: Segment, equipment_id: str) -> Segment:
-        """A segment that had no identifier gets its own."""
-        with self.transaction():
-            self._db.execute("UPDATE segment SET equipment_id = ? WHERE id = ?", (equipment_id, segment.id))
-        return segment._replace(equipment_id=equipment_id)
+    def captured(self, device: int) -> list[str]:
+        """The registers of an M-Bus device that have a profile."""
+        return captured(self._db, device)
 
     def last(self, device: int, name: str = "") -> Sample | None:
         """The newest registers of a device that are stored; `name` is the register of an M-Bus device."""
@@ -196,36 +205,48 @@ class Store:
             columns = ", ".join(TABLES["load_profile"].columns)
             sql = f"SELECT segment, registers_at, {columns} FROM load_profile WHERE device = ? AND registers_at > 0"
             row = self._db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device,)).fetchone()
-        return None if row is None else Sample(row[0], row[1], registers=tuple(row[2:]))
+        return None if row is None else Sample(row[0], row[1], self._offset(device), registers=tuple(row[2:]))
+
+    def _offset(self, device: int) -> int:
+        """The offset of local time by which the newest day ended."""
+        sql = """SELECT strftime('%s', date) + 86400 - "end" FROM daily_profile WHERE device = ? ORDER BY date DESC LIMIT 1"""
+        row = self._db.execute(sql, (device,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def add(self, device: int, name: str, increments: Iterable[Increment]) -> None:
         """Add increments to their rows, in order."""
         for increment in increments:
-            place = increment.level.table, device, name
-            newest = self._newest_end(*place)
+            place, span = (increment.level.table, device, name), increment.span
+            newest = self._newest_key(*place)
             takes = not increment.filler and self._takes(place, increment, newest)
-            self._db.execute(statement(place[0], filler=increment.filler, takes=takes), values(increment, device, name))
+            row = values(increment, device, name, takes=takes)
+            self._db.execute(statement(place[0], filler=increment.filler, takes=takes), row)
             if takes:
-                self._running[place] = increment.span[:2]
-            self._newest[place] = max(newest, increment.span.end)
+                self._running[place] = span[:2]
+                if not _follows(span.key, newest):
+                    self._disown(place, increment)
+            self._newest[place] = span.key if _follows(span.key, newest) else newest
 
-    def _takes(self, place: Place, increment: Increment, newest: int) -> bool:
+    def _takes(self, place: Place, increment: Increment, newest: int | str) -> bool:
         """Tell whether the row takes over the registers: it is the newest, or the running one, or has none yet.
 
-        Any other row was closed before, and the meter's time repeats. A later row that knows less than a running one was
-        stamped by a clock that was ahead: it loses its registers, so that none ever goes back.
+        Any other row was closed before, and the meter's time repeats.
         """
         table, device, name = place
         span = increment.span
-        if span.end >= newest:
+        if _follows(span.key, newest):
             return True
-        which = (device, span.segment, span.key, *((name,) if name else ()))
-        if self._running.get(place) != span[:2] and self._db.execute(known_sql(table), which).fetchone():
-            return False
-        if increment.registers and increment.registers[0] is not None:
-            later = (device, span.end, *((name,) if name else ()), increment.registers[0])
-            self._db.execute(disown_sql(table), later)
-        return True
+        which = (device, span.key, *((name,) if name else ()))
+        return self._running.get(place) == span[:2] or not self._db.execute(known_sql(table), which).fetchone()
+
+    def _disown(self, place: Place, increment: Increment) -> None:
+        """A later row that knows less was stamped by a clock that was ahead: it loses its registers, so that none goes back."""
+        table, device, name = place
+        which = (device, increment.span.key, *((name,) if name else ()))
+        taken = f"{known_sql(table)} AND segment = ? AND registers_at = ?"
+        if self._db.execute(taken, (*which, increment.span.segment, increment.registers_at)).fetchone():
+            known = [increment.registers[n] for n in TABLES[table].registers]
+            self._db.execute(disown_sql(table), (*which, increment.span.segment, *known))
 
     def add_capture(self, device: int, segment: int, name: str, at: int, value: int) -> None:
         """Keep a single capture of an M-Bus device."""
@@ -243,12 +264,19 @@ class Store:
             self._db.execute(sql, row)
 
     def forget(self, device: int, newest: int) -> None:
-        """Drop minute rows and captures of a device that are older than two days."""
-        before = newest - MINUTES_S
-        self._db.execute('DELETE FROM minute WHERE device = ? AND "end" <= ?', (device, before))
-        names = "SELECT DISTINCT name FROM mbus_profile WHERE device = ?"
-        for (name,) in self._db.execute(names, (device,)).fetchall():
-            self._db.execute("DELETE FROM mbus_capture WHERE device = ? AND name = ? AND at <= ?", (device, name, before))
+        """Drop minute rows and captures of a device that are too old."""
+        self._db.execute('DELETE FROM minute WHERE device = ? AND "end" <= ?', (device, newest - MINUTES_S))
+        self._db.execute("DELETE FROM mbus_capture WHERE device = ? AND at <= ?", (device, newest - CAPTURES_S))
+
+    def _note_running(self) -> None:
+        """Keep which rows grow though they are not the newest: the meter's clock was set back into them."""
+        behind = [[*place, *row] for place, row in self._running.items() if row[1] != self._newest.get(place)]
+        if behind or self.noted("running"):
+            self.note("running", json.dumps(behind) if behind else "")
+
+    def _recall_running(self) -> None:
+        rows = json.loads(self._notes.get("running") or "[]")
+        self._running = {(table, device, name): (segment, key) for table, device, name, segment, key in rows}
 
     def _write_notes(self) -> dict[str, str]:
         with self._lock:
@@ -257,10 +285,15 @@ class Store:
         self._db.executemany(sql, waiting.items())
         return waiting
 
-    def _newest_end(self, table: str, device: int, name: str) -> int:
+    def _newest_key(self, table: str, device: int, name: str) -> int | str:
         known = self._newest.get((table, device, name))
         if known is None:
             which, more = ("AND name = ?", (name,)) if name else ("", ())
-            sql = f'SELECT max("end") FROM {table} WHERE device = ? {which}'
+            sql = f'SELECT max("{TABLES[table].order}") FROM {table} WHERE device = ? {which}'
             known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
         return known
+
+
+def _follows(key: int | str, newest: int | str) -> bool:
+    """Tell whether a row is the newest; 0 is the newest of none."""
+    return not newest or key >= newest  # type: ignore[operator]  # both are dates, or both are ends

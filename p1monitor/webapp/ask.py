@@ -19,7 +19,7 @@ MOST_POINTS, POINTS = 4000, 300
 MOST_EVENTS, EVENTS = 1000, 100
 DAY_S = 86_400.0
 #: Profiles, and the longest span of each that one answer holds (some 36 000 rows).
-SPANS = {"load": 370 * DAY_S, "mbus": 370 * DAY_S, "minute": 25 * DAY_S, "daily": 100 * 366 * DAY_S}
+SPANS = {"load": 370 * DAY_S, "mbus": 370 * DAY_S, "minute": 25 * DAY_S, "daily": 100 * 366 * DAY_S, "billing": 100 * 366 * DAY_S}
 
 Arguments = Mapping[str, str]
 
