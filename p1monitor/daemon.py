@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from dataclasses import replace
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Protocol, Self
@@ -12,9 +13,15 @@ from p1monitor import __version__, listen, sdnotify, sources
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
-from p1monitor.observer import Memory
+from p1monitor.observer import Memory, observe
+from p1monitor.p1.frames import Frame
+from p1monitor.p1.reading import decode
+from p1monitor.p1.records import Event as Happened
+from p1monitor.p1.records import Received
+from p1monitor.p1.telegram import parse
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
+from p1monitor.recorder.kept import Kept
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sinks import House, Policy, Sink
 from p1monitor.status import Status
@@ -50,10 +57,13 @@ class Daemon:
             url=_url(settings),
             stale_after=self.status.stale_after,
         )
+        self._profiles = {meter.name: meter.profile for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
-        if self._store:
-            self._store.opened_for(names)
         self._runners = self._build_sinks()
+        if self._store:
+            for name, memory in self._memories.items():
+                self._memories[name] = replace(memory, seq=max(memory.seq, self._store.last_seq(name)))
+            self._store.opened_for(names)
         self._fanout = Fanout([self.live], self._runners)
         self.readers: list[Reader] = []
         self._server: Closable | None = None
@@ -130,8 +140,21 @@ class Daemon:
     # Building.
 
     def _memory(self, meter: str) -> Memory:
-        told = self._store.memory(meter) if self._store else None
+        told = self._store.remembered(meter) if self._store else None
         return Memory.from_json(told) if told else Memory()
+
+    def _again(self, meter: str, kept: Kept) -> tuple[Happened, ...]:
+        """Observe a reading of the journal, as far as the memory that was saved does not know it."""
+        memory = self._memories.get(meter)
+        if memory is None or kept.seq <= memory.seq:
+            return ()
+        wall = float(kept.at if kept.received is None else kept.received)
+        clock = memory.clock
+        received = Received(wall, max(0.0, clock.monotonic + wall - clock.wall) if clock else 0.0)
+        telegram = parse(Frame(kept.frame, kept.crc))
+        reading = decode(telegram, received, self._profiles[meter], meter=meter, frame=kept.frame)
+        self._memories[meter], reading = observe(replace(memory, seq=kept.seq - 1), reading)
+        return reading.events
 
     def _reader(self, meter: MeterSettings) -> Reader:
         remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()
@@ -142,7 +165,18 @@ class Daemon:
         """Sinks whose table is not there are not even imported: each brings a library of its own."""
         settings, made = self._settings, []
         if settings.history and self._store:
-            kept = recorder.build(settings.history, self._store, memory_of=self._memory_of, count=self._dropped, clock=self._clock)
+            kept = recorder.build(
+                settings.history,
+                self._store,
+                memory_of=self._memory_of,
+                count=self._dropped,
+                tell=self._told,
+                profile_of=lambda meter: self._profiles.get(meter, "auto"),
+                clock=self._clock,
+            )
+            entered = kept.replay(self._again)
+            if entered:
+                log.info("history: %d readings of before were in its journal only", entered)
             made.append(self._run(kept, recorder.POLICY))
         if settings.relay:
             from p1monitor.sinks import relay  # noqa: PLC0415 - see above
@@ -171,10 +205,13 @@ class Daemon:
         return serve(app, settings.web.listen)
 
     def _memory_of(self, meter: str) -> Memory | None:
-        return next((reader.memory for reader in self.readers if reader.meter == meter), None)
+        return next((reader.memory for reader in self.readers if reader.meter == meter), self._memories.get(meter))
 
     def _dropped(self, key: str, number: int) -> None:
         self.status.count(f"refused:{key}", number, sink="recorder")
+
+    def _told(self, key: str, value: object) -> None:
+        self.status.set(key, value, sink="recorder")
 
 
 class Notes:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -99,11 +100,16 @@ class Store:
 
     def memory(self, meter: str) -> dict[str, Any] | None:
         """What the observer knew; its `seq` is beyond every number that was ever given. None for a new meter."""
-        told = self.noted(f"memory:{meter}")
-        if told is None and not self.last_seq(meter):
+        memory = self.remembered(meter)
+        if memory is None and not self.last_seq(meter):
             return None
-        memory: dict[str, Any] = json.loads(told or "{}")
+        memory = memory or {}
         return {**memory, "seq": max(int(memory.get("seq", 0)), self.last_seq(meter))}
+
+    def remembered(self, meter: str) -> dict[str, Any] | None:
+        """The same as it was saved: its `seq` is that of the last reading that is in it."""
+        told = self.noted(f"memory:{meter}")
+        return None if told is None else dict(json.loads(told))
 
     def last_seq(self, meter: str) -> int:
         """The highest number a reading of this meter may have had; after a kill, with a margin."""
@@ -264,3 +270,12 @@ class Store:
             sql = f'SELECT max("end") FROM {table} WHERE device = ? {which}'
             known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
         return known
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        """The archive's door: its statements, in the recorder's thread."""
+        return self._db.execute(sql, parameters)
+
+    def durable(self) -> bool:
+        """Bring all that is committed to the card; False if a reader is in the way, and it has to be tried again."""
+        _, pages, done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return int(pages) == int(done)
