@@ -9,11 +9,25 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from p1monitor import __version__
-from p1monitor.errands import FAILED, WRONG, address, explained, fail, load, load_here, pace, read_bytes, until_interrupted
+from p1monitor.errands import (
+    FAILED,
+    WRONG,
+    address,
+    explained,
+    fail,
+    history_of,
+    load,
+    load_here,
+    moment,
+    pace,
+    read_bytes,
+    until_interrupted,
+)
 from p1monitor.rules import PROFILES
 from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
 
@@ -191,6 +205,49 @@ def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str)
         first = replace(settings.meters[0], source=source)
         if not _run(replace(settings, meters=(first,), history=HistorySettings(path=Path(folder) / "history.sqlite"))):
             fail(f"{file}: no good telegram", FAILED)
+
+
+history_option = click.option("--history", type=click.Path(path_type=Path), help="The history, in place of the configuration's.")
+
+
+@main.command()
+@config_option
+@history_option
+@click.option("--telegrams", is_flag=True, help="The telegrams themselves, byte for byte as they came.")
+@click.option("--from", "start", metavar="TIME", help="From here on; ISO 8601.")
+@click.option("--to", "end", metavar="TIME", help="Until here.")
+@click.option("--meter", help="Only this meter.")
+@click.option("-o", "--output", type=click.File("wb", lazy=True), default="-", help="Write it there.")
+def export(
+    config: Path, history: Path | None, telegrams: bool, start: str | None, end: str | None, meter: str | None, output: BinaryIO
+) -> None:
+    """Write what is kept, beside a daemon that may be running."""
+    from p1monitor.recorder import blocks, reading_back  # noqa: PLC0415
+
+    if not telegrams:
+        fail("say what: --telegrams")
+    span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
+    with explained():
+        try:
+            for frame in reading_back.telegrams(history_of(config, history), meter, *span):
+                output.write(frame)
+        except blocks.BlockError as error:
+            fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
+
+
+@main.command()
+@config_option
+@history_option
+def verify(config: Path, history: Path | None) -> None:
+    """Look whether the history is whole: a line for each fault."""
+    from p1monitor.recorder.verify import faults  # noqa: PLC0415
+
+    good = True
+    with explained():
+        for words in faults(history_of(config, history)):
+            good = False
+            click.echo(words)
+    sys.exit(0 if good else 1)
 
 
 @main.command()

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,6 +59,25 @@ def pace(speed: str) -> float | None:
     if wrong:
         fail(f"--speed {speed}: {wrong}")
     return times
+
+
+def history_of(config: Path, history: Path | None) -> Path:
+    """The history that was named, else the configuration's."""
+    if history is not None:
+        return history
+    settings = load_here(config).history
+    assert settings is not None  # it is there without being written
+    return settings.path
+
+
+def moment(text: str | None, otherwise: int) -> int:
+    """A time as people write it, local where it says nothing else."""
+    if text is None:
+        return otherwise
+    try:
+        return int(datetime.fromisoformat(text).astimezone().timestamp())
+    except ValueError:
+        fail(f'"{text}" is no time; write it as 2026-11-21, 2026-11-21T18:00 or 2026-11-21T18:00+01:00')
 
 
 def read_bytes(name: str) -> bytes:

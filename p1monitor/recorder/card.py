@@ -33,9 +33,19 @@ class Chunk(NamedTuple):
     size: int  #: with its head
 
     @property
+    def payload(self) -> int:
+        """Where its payload begins."""
+        return self.offset + _HEAD.size
+
+    @property
+    def end(self) -> int:
+        """… and where it ends."""
+        return self.offset + self.size
+
+    @property
     def pages(self) -> range:
         """The pages it lies in."""
-        return range(self.offset // PAGE, -(-(self.offset + self.size) // PAGE))
+        return range(self.offset // PAGE, -(-self.end // PAGE))
 
 
 class Found(NamedTuple):
@@ -112,7 +122,7 @@ class Card:
 
     def read(self, chunk: Chunk) -> bytes:
         """The payload of a chunk."""
-        return os.pread(self._file, chunk.size - _HEAD.size, chunk.offset + _HEAD.size)
+        return os.pread(self._file, chunk.end - chunk.payload, chunk.payload)
 
     def release(self, chunk: Chunk) -> None:
         """Its room may be used again."""
