@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from p1monitor.errands import (
     history_of,
     load,
     load_here,
+    log_format,
     moment,
     pace,
     read_bytes,
@@ -229,8 +229,7 @@ def export(
     span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
     with explained():
         try:
-            for frame in reading_back.telegrams(history_of(config, history), meter, *span):
-                output.write(frame)
+            output.writelines(reading_back.telegrams(history_of(config, history), meter, *span))
         except blocks.BlockError as error:
             fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
 
@@ -279,20 +278,11 @@ def _run(settings: Settings) -> int:
     """Run the daemon; how many telegrams it read."""
     from p1monitor.daemon import Daemon  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format=_log_format(), stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format=log_format(), stream=sys.stderr)
     with explained():
         daemon = Daemon(settings)
         daemon.run()
         return sum(int(told["telegrams"]) for told in daemon.status.snapshot()["meters"].values())
-
-
-def _log_format() -> str:
-    """Under systemd the journal has its own clock, and `<N>` tells it the priority (sd-daemon(3))."""
-    if "JOURNAL_STREAM" not in os.environ:
-        return "%(asctime)s %(levelname)-7s %(message)s"
-    for level, priority in ((logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3), (logging.CRITICAL, 2)):
-        logging.addLevelName(level, f"<{priority}>")
-    return "%(levelname)s%(message)s"
 
 
 def _detect(path: str, where: str | None = None, *, only_toml: bool = False) -> bool:

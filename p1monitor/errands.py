@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -120,6 +121,15 @@ def explained() -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         fail(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
+
+
+def log_format() -> str:
+    """Under systemd the journal has its own clock, and `<N>` tells it the priority (sd-daemon(3))."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return "%(asctime)s %(levelname)-7s %(message)s"
+    for level, priority in ((logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3), (logging.CRITICAL, 2)):
+        logging.addLevelName(level, f"<{priority}>")
+    return "%(levelname)s%(message)s"
 
 
 def fail(sentence: str, status: int = WRONG) -> NoReturn:

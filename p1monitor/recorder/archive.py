@@ -16,15 +16,14 @@ from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import ROOM_LEAST, Journal
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import StoreError, sentence
-from p1monitor.recorder.packing import Shapes
+from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST
 from p1monitor.recorder.retention import DROPPED_MOST, parse
+from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.store import Store
 
 log = logging.getLogger(__name__)
 
 HOUR_S = 3600
-#: Readings of one block: an hour of the fastest meter, and once more where an hour of its clock came twice.
-READINGS_MOST = 7200
 #: Tells whoever shows the state: "archive" and what it does.
 Tell = Callable[[str, object], object]
 
@@ -39,11 +38,18 @@ class _Span:
     readings: int = 0
     start: int = 0
     end: int = 0
+    size: int = 0  #: of the frames
+
+    @property
+    def full(self) -> bool:
+        """Whether it is as much as one block takes."""
+        return self.readings >= READINGS_MOST or self.size >= BYTES_MOST
 
     def add(self, kept: Kept) -> None:
         self.start = min(self.start, kept.at) if self.readings else kept.at
         self.end = max(self.end, kept.at)
         self.readings += 1
+        self.size += len(kept.frame)
         self.last = kept.seq
 
 
@@ -87,7 +93,7 @@ class Archive:
         if self._resting:
             return
         spans, hour = self._spans.setdefault(meter, []), kept.at // HOUR_S
-        if not spans or spans[-1].hour != hour or spans[-1].readings >= READINGS_MOST:
+        if not spans or spans[-1].hour != hour or spans[-1].full:
             spans.append(_Span(hour, kept.seq, kept.seq))
         spans[-1].add(kept)
 

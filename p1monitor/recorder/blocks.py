@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from p1monitor.recorder import kept_record, records
 from p1monitor.recorder.kept import Kept
-from p1monitor.recorder.packing import Packer, PackingError, Shapes, unpack
+from p1monitor.recorder.packing import Packer, unpack
+from p1monitor.recorder.shapes import Shapes
+from p1monitor.recorder.streams import PackingError
 
 #: Values of the column `format`.
 VERBATIM, PACKED = 0, 1

@@ -1,4 +1,4 @@
-"""One reading as it is kept, and back: the frame, and what the observer decided that the frame does not say. Pure; stores nothing."""
+"""One reading as it is kept, and back: the frame, and what the observer decided beside it. Pure; never stores."""
 
 from __future__ import annotations
 

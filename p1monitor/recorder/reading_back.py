@@ -14,8 +14,8 @@ from p1monitor.recorder.card import scan
 from p1monitor.recorder.journal import path_of, unpacked
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import StoreError, opened_for_reading, sentence
-from p1monitor.recorder.packing import Shapes
 from p1monitor.recorder.records import Record
+from p1monitor.recorder.shapes import Shapes
 
 #: The block itself is asked for one at a time: an hour takes some 20 kB, ten years two gigabytes.
 _BLOCKS = """SELECT a.rowid, m.name, a.from_seq, a.to_seq, a.start, a."end", a.readings
