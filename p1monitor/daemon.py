@@ -10,15 +10,12 @@ from types import FrameType, TracebackType
 from typing import Protocol, Self
 
 from p1monitor import __version__, listen, sdnotify, sources
+from p1monitor.afresh import afresh
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
-from p1monitor.observer import Memory, observe
-from p1monitor.p1.frames import Frame
-from p1monitor.p1.reading import decode
+from p1monitor.observer import Memory
 from p1monitor.p1.records import Event as Happened
-from p1monitor.p1.records import Received
-from p1monitor.p1.telegram import parse
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.kept import Kept
@@ -144,17 +141,11 @@ class Daemon:
         return Memory.from_json(told) if told else Memory()
 
     def _again(self, meter: str, kept: Kept) -> tuple[Happened, ...]:
-        """Observe a reading of the journal, as far as the memory that was saved does not know it."""
-        memory = self._memories.get(meter)
-        if memory is None or kept.seq <= memory.seq:
+        """A reading of the journal, for the memory that was saved before it."""
+        if meter not in self._memories:  # it is not in the configuration any more
             return ()
-        wall = float(kept.at if kept.received is None else kept.received)
-        clock = memory.clock
-        received = Received(wall, max(0.0, clock.monotonic + wall - clock.wall) if clock else 0.0)
-        telegram = parse(Frame(kept.frame, kept.crc))
-        reading = decode(telegram, received, self._profiles[meter], meter=meter, frame=kept.frame)
-        self._memories[meter], reading = observe(replace(memory, seq=kept.seq - 1), reading)
-        return reading.events
+        self._memories[meter], happened = afresh(self._memories[meter], kept, self._profiles[meter], meter)
+        return happened
 
     def _reader(self, meter: MeterSettings) -> Reader:
         remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()

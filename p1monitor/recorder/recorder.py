@@ -62,17 +62,18 @@ def build(
     clock: Clock = SYSTEM,
     trusted: Callable[[], bool] | None = None,
     zone: tzinfo | None = None,
-    disk: Disk | None = None,
+    archive: Archive | None = None,
 ) -> Recorder:
     """The recorder of an open store, which it closes at the end.
 
     `memory_of` gives the newest memory of a meter's observer, saved with what it observed; `count` takes what was dropped
     ("undated", "held", "overrun"), `tell` what is going on; `profile_of` is a meter's country; `trusted` says whether the host
-    knows the time; `zone` is the host's, None the system's own; `disk` is where the history is.
+    knows the time; `zone` is the host's, None the system's own; `archive` is that of the store, made here if there is none.
     """
     host = trusted if trusted is not None else HostClock(clock).trusted
-    disk = disk if disk is not None else Disk(store.path)
-    archive = Archive(store, open_journal(store, settings.sync, disk), settings.keep, disk, tell)
+    if archive is None:
+        disk = Disk(store.path)
+        archive = Archive(store, open_journal(store, settings.sync, disk), settings.keep, disk, tell)
     return Recorder(settings, store, archive, memory_of, count, profile_of, clock, host, zone)
 
 
