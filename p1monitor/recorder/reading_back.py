@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ from p1monitor.recorder.blocks import Block
 from p1monitor.recorder.card import scan
 from p1monitor.recorder.journal import path_of, unpacked
 from p1monitor.recorder.kept import Kept
-from p1monitor.recorder.opening import StoreError, opened_for_reading, sentence
+from p1monitor.recorder.opening import DAMAGE, StoreError, opened_for_reading, sentence
 from p1monitor.recorder.records import Record
 from p1monitor.recorder.shapes import Shapes
 
@@ -48,7 +47,7 @@ class Past:
         try:
             found = dict(self.db.execute("SELECT key, value FROM note WHERE key = 'installation'").fetchall())
             self.shapes = Shapes(self.db.execute("SELECT id, template FROM shape").fetchall())
-        except sqlite3.Error as error:
+        except DAMAGE as error:
             self.db.close()
             raise StoreError(sentence(path, error)) from error
         self.installation: str = found.get("installation", "")

@@ -102,6 +102,7 @@ class Recorder:
         self._ledgers: dict[str, Ledger] = {}
         self._held: deque[Reading] = deque()
         self._saved = clock.monotonic()
+        self.saves = 0  #: how often profiles were saved
 
     def open(self) -> None:
         """The store is open already: its troubles are told at start."""
@@ -245,6 +246,7 @@ class Recorder:
             ledger.written()
             archive.saved(meter, ledger.entered)
         self._saved = self._clock.monotonic()
+        self.saves += 1
         if (archive.written() or any(dropped)) and self._store.durable():
             archive.safe()
         if archive.journal.lost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from p1monitor.recorder.blocks import BlockError
 from p1monitor.recorder.card import scan
 from p1monitor.recorder.journal import path_of
+from p1monitor.recorder.opening import DAMAGE, sentence
 from p1monitor.recorder.reading_back import Past, Row
 
 #: Faults of one kind that are told one by one; of a file that is damaged all over the rest is counted.
@@ -36,15 +36,15 @@ def _database(past: Past) -> Iterator[str]:
         yield from (
             f"{meter}: the registers of {date} are lower than those of the day before" for meter, date in past.db.execute(_FALLS)
         )
-    except sqlite3.DatabaseError as error:
-        yield f"{past.path}: {error}"
+    except DAMAGE as error:
+        yield sentence(past.path, error)
 
 
 def _archive(past: Past) -> Iterator[str]:
     newest: dict[str, int] = {}
     try:
         rows = past.rows()
-    except sqlite3.DatabaseError as error:
+    except DAMAGE as error:
         yield f"{past.path}: the archive cannot be read ({error})"
         return
     for row in rows:
@@ -53,7 +53,7 @@ def _archive(past: Past) -> Iterator[str]:
         newest[row.meter] = row.to_seq
         try:
             found = [(kept.seq, kept.at) for kept in past.block(row)]
-        except (BlockError, sqlite3.DatabaseError) as error:
+        except (BlockError, *DAMAGE) as error:
             yield f"{_named(row)}: cannot be read ({error})"
             continue
         if len(found) != row.readings or [seq for seq, _ in found] != sorted({seq for seq, _ in found}):
