@@ -56,8 +56,10 @@ cleanroot: wheel
 	@tests/clean_root.sh
 
 # The daemon on a simulated meter that sends without a pause: does it keep up, and does its memory stay?
+# Then two hundred kills and as many power cuts: is anything lost?
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
+	@$(BIN)/python benchmarks/cuts.py
 
 clean:
 	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis

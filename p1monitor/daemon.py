@@ -129,7 +129,8 @@ class Daemon:
         snapshot = self.status.snapshot()
         meters = (f"{name}: {_meter_words(told)}" for name, told in snapshot["meters"].items())
         ill = (f"{name}: {told['last_error']}" for name, told in snapshot["sinks"].items() if told["state"] == "retrying")
-        return "; ".join((*meters, *ill))
+        resting = (f"{name}: {told['archive']}" for name, told in snapshot["sinks"].items() if told.get("archive", "ok") != "ok")
+        return "; ".join((*meters, *ill, *resting))
 
     def _signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stopped.set()

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import path_of
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept_record import from_bytes, to_bytes
+from p1monitor.recorder.packing import Packer
 from p1monitor.recorder.reading_back import EVER, telegrams
 from p1monitor.recorder.retention import DROPPED_MOST, Keep, parse
 from p1monitor.recorder.shapes import Shapes
@@ -132,9 +134,7 @@ def test_every_telegram_comes_back_byte_for_byte_from_blocks_and_journal(lived: 
     assert len(Writer(lived).rows()) == 3
 
 
-def moments(begin: int, end: int, step: int) -> Iterator[object]:
-    from datetime import timedelta  # noqa: PLC0415
-
+def moments(begin: int, end: int, step: int) -> Iterator[datetime]:
     return (NOON + timedelta(seconds=at) for at in range(begin, end, step))
 
 
@@ -173,7 +173,7 @@ def test_what_does_not_come_back_packed_is_kept_as_it_is(writer: Writer, monkeyp
     def fails(_self: object) -> bytes:
         raise PackingError("no")
 
-    monkeypatch.setattr(blocks.Packer, "pack", fails)
+    monkeypatch.setattr(Packer, "pack", fails)
     story = hours(2)
     writer.feed(story)
     writer.save()

@@ -109,6 +109,7 @@ def test_a_sync_writes_one_page(history: Path) -> None:
 
 def test_the_size_of_the_file_never_changes_and_its_room_is_used_again(history: Path) -> None:
     journal = opened(history)
+    told: Held = []
     for begin in range(1, 400, 12):
         told = fed(journal, range(begin, begin + 12))
         assert held(journal) == told

@@ -24,6 +24,8 @@ from p1monitor.recorder.store import Store
 log = logging.getLogger(__name__)
 
 HOUR_S = 3600
+#: What is told of the archive.
+OK, RESTING = "ok", "no room: seconds are not kept, profiles are"
 #: Tells whoever shows the state: "archive" and what it does.
 Tell = Callable[[str, object], object]
 
@@ -167,7 +169,7 @@ class Archive:
         elif self._resting and not low:
             log.info("%s: there is room again; seconds are kept", self._store.path)
         self._resting, self._told = low, True
-        self._tell("archive", "no room: seconds are not kept, profiles are" if low else "ok")
+        self._tell("archive", RESTING if low else OK)
 
     def _crowded(self) -> bool:
         return self.journal.room < ROOM_LEAST
