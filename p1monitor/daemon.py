@@ -56,13 +56,13 @@ class Daemon:
         )
         self._profiles = {meter.name: meter.profile for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
+        self.readers: list[Reader] = []
         self._runners = self._build_sinks()
         if self._store:
             for name, memory in self._memories.items():
                 self._memories[name] = replace(memory, seq=max(memory.seq, self._store.last_seq(name)))
             self._store.opened_for(names)
         self._fanout = Fanout([self.live], self._runners)
-        self.readers: list[Reader] = []
         self._server: Closable | None = None
         self._queries = queries.Queries(settings.history.path) if settings.history else None
         try:

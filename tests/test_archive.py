@@ -1,26 +1,17 @@
 from __future__ import annotations
 
 import os
-import random
-import shutil
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from p1monitor.cli import main
-from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.telegram import render
-from p1monitor.recorder import Store, StoreError, blocks, disk, tail
+from p1monitor.recorder import Store, blocks, disk
 from p1monitor.recorder.archive import Archive, open_journal
 from p1monitor.recorder.disk import Disk
-from p1monitor.recorder.journal import path_of
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept_record import from_bytes, to_bytes
 from p1monitor.recorder.packing import Packer
@@ -29,41 +20,11 @@ from p1monitor.recorder.retention import DROPPED_MOST, Keep, parse
 from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.streams import PackingError
 from p1monitor.recorder.verify import faults
-from tests.cutting import METER, NOON, Life, cut, kept_of, killed, samples
+from tests.archiving import HOUR_S, folder, lived, moments, old, path
+from tests.cutting import METER, NOON, Life, kept_of, samples
 from tests.packingkit import GAS, HELD, frames_of, kept
 
-HOUR_S = 3600
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "run").mkdir()
-    monkeypatch.setenv(tail.RUNTIME, str(tmp_path / "run"))
-    return tmp_path
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.sqlite"
-
-
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A history of three hours and a bit."""
-    path = tmp_path_factory.mktemp("old") / "history.sqlite"
-    life = Life(path, step=30, tail=path.with_name("tail"))
-    while life.now < 3 * HOUR_S + 600:
-        life.second()
-    life.recorder.close()
-    return path
-
-
-@pytest.fixture
-def lived(old: Path, path: Path) -> Path:
-    """A copy of it."""
-    for file in (old, path_of(old)):
-        shutil.copy(file, path.parent)
-    return path
+__all__ = ["folder", "lived", "old", "path"]  # fixtures
 
 
 class Writer:
@@ -132,10 +93,6 @@ def test_every_telegram_comes_back_byte_for_byte_from_blocks_and_journal(lived: 
     sent = b"".join(render(MODELS["esmr5"].telegram(one, 0)) for one in moments(0, 3 * HOUR_S + 600, 30))
     assert b"".join(telegrams(lived, None, *EVER)) == sent
     assert len(Writer(lived).rows()) == 3
-
-
-def moments(begin: int, end: int, step: int) -> Iterator[datetime]:
-    return (NOON + timedelta(seconds=at) for at in range(begin, end, step))
 
 
 def test_an_hour_is_sealed_when_the_next_has_begun_and_its_room_is_free_then(writer: Writer) -> None:
@@ -309,147 +266,3 @@ def test_on_a_disk_of_1_mb_there_are_profiles_without_seconds(small: Path, caplo
     assert writer.rows() == []
     writer.close()
     assert caplog.text.count("seconds are not kept") == 1
-
-
-# Damage
-
-
-def runs(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(main, [str(one) for one in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.output
-
-
-def test_a_whole_history_is_verified_silently(lived: Path) -> None:
-    assert runs("verify", "--history", lived) == (0, "")
-
-
-def test_a_damaged_block_is_named_and_all_others_stay_readable(lived: Path) -> None:
-    with sqlite3.connect(lived) as db:
-        db.execute(
-            "UPDATE archive SET block = CAST(substr(block, 1, 99) || x'00' || substr(block, 101) AS BLOB) WHERE from_seq = 121"
-        )
-    db.close()
-    code, told = runs("verify", "--history", lived)
-    assert (code, told.count("\n")) == (1, 1)
-    assert told.startswith("home: the block of readings 121 to 240: cannot be read")
-    life = Life(lived, begin=5 * HOUR_S, step=30)
-    life.second()
-    life.recorder.close()
-    good = [*telegrams(lived, None, EVER[0], int(NOON.timestamp()) + HOUR_S)]
-    assert len(good) == 120
-    assert len([*telegrams(lived, None, int(NOON.timestamp()) + 2 * HOUR_S + 1, EVER[1])]) == 120 + 20
-    assert runs("export", "--telegrams", "--history", lived)[0] == 1
-
-
-@pytest.mark.parametrize(
-    ("statement", "words"),
-    {
-        "UPDATE archive SET readings = 7 WHERE from_seq = 1": "7 readings are said to be in it, 120 are",
-        "UPDATE archive SET to_seq = 130 WHERE from_seq = 1": "overlaps",
-        "UPDATE daily_profile SET energy_import_wh = 0, date = '2030-01-01'": None,
-        "DELETE FROM shape": "cannot be read",
-    }.items(),
-)
-def test_what_verify_finds(lived: Path, statement: str, words: str | None) -> None:
-    with sqlite3.connect(lived) as db:
-        db.execute(statement)
-    db.close()
-    told = "\n".join(faults(lived))
-    assert (words or "") in told
-    assert bool(told) == bool(words)
-
-
-@pytest.mark.parametrize("begin", [100, 16 * 4096])
-def test_a_file_that_is_damaged_all_over_is_told_in_a_few_lines(lived: Path, begin: int) -> None:
-    """From its first page on, or only behind the schema."""
-    content = bytearray(lived.read_bytes())
-    chance = random.Random(1)
-    for _ in range(200):
-        content[chance.randrange(begin, len(content))] ^= 0xFF
-    lived.write_bytes(content)
-    code, told = runs("verify", "--history", lived)
-    assert code == 1
-    assert 0 < told.count("\n") < 50
-
-
-def test_read_only_files_are_one_sentence(lived: Path) -> None:
-    if not os.getuid():  # root may write anything; a mount may not be written by root either
-        subprocess.run(["mount", "--bind", lived.parent, lived.parent], check=True)
-        subprocess.run(["mount", "-o", "remount,bind,ro", lived.parent], check=True)
-    try:
-        with pytest.raises(StoreError, match=r"history\.sqlite: the history cannot be (written|opened)"):
-            Store(lived)
-    finally:
-        if not os.getuid():
-            subprocess.run(["umount", lived.parent], check=True)
-
-
-def test_a_journal_that_is_no_file_is_one_sentence(lived: Path) -> None:
-    path_of(lived).unlink()
-    path_of(lived).mkdir()
-    with pytest.raises(StoreError, match=r"history\.sqlite"):
-        Life(lived)
-
-
-# The commands
-
-
-@pytest.mark.parametrize(
-    ("options", "count"),
-    {
-        (): 380,
-        ("--from", "2026-01-15T13:00:00+00:00"): 260,
-        ("--from", "2026-01-15T13:00:00Z", "--to", "2026-01-15T14:00:00Z"): 120,
-        ("--meter", "garage"): 0,
-    }.items(),
-)
-def test_telegrams_are_exported_by_time_and_meter(lived: Path, tmp_path: Path, options: tuple[str, ...], count: int) -> None:
-    out = tmp_path / "out.txt"
-    assert runs("export", "--telegrams", "--history", lived, "-o", out, *options) == (0, "")
-    content = out.read_bytes() if out.exists() else b""
-    assert sum(isinstance(event, Frame) for event in Framer().feed(content)) == count
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    {
-        ("export",): "say what: --telegrams",
-        ("export", "--telegrams", "--from", "yesterday"): '"yesterday" is no time',
-        ("export", "--telegrams", "--history", "/nowhere/h.sqlite"): "there is no history",
-        ("verify", "--history", "/nowhere/h.sqlite"): "there is no history",
-    }.items(),
-)
-def test_each_mistake_is_one_sentence(arguments: tuple[str, ...], words: str) -> None:
-    code, told = runs(*arguments)
-    assert code
-    assert words in told
-
-
-# Kills and power cuts; `make endure` has two hundred of each
-
-
-def test_kills_lose_nothing(path: Path) -> None:
-    assert "none lost" in killed(path, iter((0.02, 0.3, 0.7)))
-
-
-def test_power_cuts_lose_no_more_than_was_promised(tmp_path: Path) -> None:
-    assert cut(tmp_path / "cuts", 6, 3)
-
-
-def test_a_kill_forgets_nothing_that_was_observed(path: Path) -> None:
-    life = Life(path)
-    for _ in range(30):
-        life.second()
-    again = Life(path.with_name("other.sqlite"))  # the same without a kill
-    for _ in range(31):
-        again.second()
-    shutil.copy(path, path.with_name("killed.sqlite"))
-    os.close(life.store._claim)
-    life.archive.journal.close()
-    after = Life(path, begin=30)
-    assert after.entered == 30
-    assert replace(after.memory, seq=30).totals == life.memory.totals
-    assert after.memory.marks.keys() == life.memory.marks.keys()
-    after.second()
-    assert after.memory.totals == again.memory.totals

@@ -135,6 +135,19 @@ def test_a_journal_that_is_full_loses_the_oldest_and_counts_them(history: Path) 
     assert 0 < journal.lost < 290
 
 
+def test_without_a_file_on_the_card_what_is_done_with_leaves_the_tail(history: Path, folder: Path) -> None:
+    journal = opened(history, size=0)
+    told = [*fed(journal, range(1, 6)), *fed(journal, range(1, 3), "garage")]
+    journal.sealed("home", 4)
+    assert held(journal) == held(opened(history, size=0)) == told[4:]
+    journal.sealed("home", 5)
+    journal.sealed("garage", 2)
+    (left,) = (folder / "run").iterdir()
+    assert left.stat().st_size < 40
+    journal.open_card(SIZE)
+    assert fed(journal, range(6, 10)) == held(opened(history))
+
+
 def test_what_came_together_while_the_card_stalled_goes_in_several_pieces(history: Path) -> None:
     journal = opened(history, size=64 * PAGE)
     told = fed(journal, range(1, 501), sync=1000)

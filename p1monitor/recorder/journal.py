@@ -125,6 +125,8 @@ class Journal:
             if not has:
                 self._forget(chunk)
         self._read = None, []
+        if self._card is None:
+            self._drop(meter, up_to)
 
     def close(self) -> None:
         """Let go of both; what waits was synced before."""
@@ -145,6 +147,15 @@ class Journal:
                 self._overrun(card)
             self._has[chunk] = _numbers(records.unframed(b"".join(part)))
             del self._waiting[:count]
+
+    def _drop(self, meter: str, up_to: int) -> None:
+        """Without a file on the card nothing ever leaves what waits; it must not grow."""
+        left = [written for written in self._waiting for one in records.unframed(written) if one.meter != meter or one.seq > up_to]
+        if len(left) < len(self._waiting) and self._tail is not None:
+            self._tail.clear(len(self._mark))
+            if left:
+                self._tail.append(b"".join(left))
+        self._waiting = left
 
     def _overrun(self, card: Card) -> None:
         """No room although hours are sealed early: the database fails. The oldest readings are written over, counted."""

@@ -20,7 +20,7 @@ from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept, verdict
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
-from p1monitor.recorder.opening import sentence
+from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.profiles import Bit, load_profile
 from p1monitor.recorder.store import Store
 from p1monitor.settings import HistorySettings
@@ -29,7 +29,7 @@ from p1monitor.sinks import Policy, SinkError
 #: Pause between two saves: the journal has what is not saved, so it is for the page's charts only that they are not rarer still.
 SAVE_S = 300.0
 #: … in syncs, where the card is to be spared.
-SAVE_SYNCS = 10
+SAVE_SYNCS = 15
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
 #: Readings without a time of their own that wait for the host's clock: as many as a stalled card may hold up.
@@ -113,23 +113,10 @@ class Recorder:
         `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what happened then.
         How many readings were entered comes back.
         """
-        archived: dict[str, int] = {}
-        entered = 0
-        for meter, kept in self._archive.replay():
-            ledger = self._ledger(meter)
-            if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
-                self._archive.note(meter, kept)
-            events = again(meter, kept)
-            if kept.seq > ledger.taken:
-                reading = restored(kept, self._profile_of(meter), meter)
-                ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
-                ledger.taken = kept.seq
-                entered += 1
-        for meter, seq in archived.items():
-            self._archive.journal.sealed(meter, seq)
-        if entered:
-            self._save(closed=False)
-        return entered
+        try:
+            return self._replay(again)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(sentence(self._store.path, error)) from error
 
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
@@ -157,6 +144,25 @@ class Recorder:
             self._archive.journal.close()
         except (sqlite3.Error, OSError) as error:
             raise SinkError(sentence(self._store.path, error)) from error
+
+    def _replay(self, again: Callable[[str, Kept], tuple[Event, ...]]) -> int:
+        archived: dict[str, int] = {}
+        entered = 0
+        for meter, kept in self._archive.replay():
+            ledger = self._ledger(meter)
+            if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
+                self._archive.note(meter, kept)
+            events = again(meter, kept)
+            if kept.seq > ledger.taken:
+                reading = restored(kept, self._profile_of(meter), meter)
+                ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
+                ledger.taken = kept.seq
+                entered += 1
+        for meter, seq in archived.items():
+            self._archive.journal.sealed(meter, seq)
+        if entered:
+            self._save(closed=False)
+        return entered
 
     def _ledger(self, meter: str) -> Ledger:
         ledger = self._ledgers.get(meter)
