@@ -72,7 +72,7 @@ class Archive:
         self._store, self._disk, self._tell = store, disk, tell
         self._keep = parse(keep)
         self._shapes = Shapes(store.execute("SELECT id, template FROM shape").fetchall())
-        self._bytes = int(store.execute("SELECT coalesce(sum(length(block)), 0) FROM archive").fetchone()[0])
+        self._bytes = int(store.execute("SELECT coalesce(sum(bytes), 0) FROM archive INDEXED BY archive_by_time").fetchone()[0])
         self._spans: dict[str, list[_Span]] = {}
         self._sealed: dict[str, int] = {}  # in the database, but perhaps not on the card yet
         self._grown = 0  # bytes that the open transaction adds
@@ -82,8 +82,9 @@ class Archive:
 
     def archived(self, meter: str) -> int:
         """The number of the newest reading of a meter that is in a block."""
-        sql = "SELECT max(to_seq) FROM archive a JOIN meter m ON m.id = a.meter WHERE m.name = ?"
-        return int(self._store.execute(sql, (meter,)).fetchone()[0] or 0)
+        sql = "SELECT to_seq FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) ORDER BY from_seq DESC LIMIT 1"
+        row = self._store.execute(sql, (meter,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def take(self, meter: str, kept: Kept) -> None:
         """Into the journal."""
@@ -186,20 +187,24 @@ class Archive:
             self._store.execute("INSERT INTO shape VALUES (?, ?)", shape)
         before = "SELECT count(*) FROM archive WHERE meter = ? AND hour = ?"
         (nth,) = self._store.execute(before, (number, span.hour)).fetchone()
-        row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, *block)
-        self._store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
+        self._store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         self._grown += len(block.content)
 
     def _forget(self) -> None:
         """Drop the oldest blocks that `keep` does not want any more, a few at a time."""
         keep = self._keep
-        sql = 'SELECT rowid, length(block), "end" FROM archive ORDER BY start LIMIT ?'
+        sql = 'SELECT rowid, bytes, "end" FROM archive ORDER BY rowid LIMIT ?'
         if keep == (None, None):
             return
-        (newest,) = self._store.execute('SELECT max("end") FROM archive').fetchone()
+        newest = self._newest()
         for row, size, end in self._store.execute(sql, (DROPPED_MOST,)).fetchall():
             old = keep.seconds is not None and end < newest - keep.seconds
             if not old and (keep.size is None or self._bytes + self._grown <= keep.size):
                 return
             self._store.execute("DELETE FROM archive WHERE rowid = ?", (row,))
             self._grown -= size
+
+    def _newest(self) -> int:
+        row = self._store.execute('SELECT "end" FROM archive ORDER BY rowid DESC LIMIT 1').fetchone()
+        return 0 if row is None else int(row[0])

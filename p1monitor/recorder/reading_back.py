@@ -77,8 +77,8 @@ class Past:
 
     def archived(self) -> dict[str, int]:
         """The newest number of each meter in a block."""
-        sql = "SELECT m.name, max(a.to_seq) FROM archive a JOIN meter m ON m.id = a.meter GROUP BY a.meter"
-        return dict(self.db.execute(sql).fetchall())
+        newest = "SELECT to_seq FROM archive WHERE meter = m.id ORDER BY from_seq DESC LIMIT 1"
+        return dict(self.db.execute(f"SELECT name, coalesce(({newest}), 0) FROM meter m").fetchall())  # noqa: S608 - constants
 
     def _card(self) -> Iterator[Record]:
         path = path_of(self.path)
