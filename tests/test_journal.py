@@ -127,6 +127,16 @@ def test_room_is_kept_for_the_meter_that_was_not_sealed(history: Path) -> None:
     assert held(journal) == told[:3]
 
 
+def test_pages_that_are_kept_for_long_are_written_around(history: Path) -> None:
+    journal = opened(history)
+    told = fed(journal, range(1, 4), "garage")
+    for begin in range(1, 400, 12):
+        fed(journal, range(begin, begin + 12))
+        journal.sealed("home", begin + 11)
+    assert journal.lost == 0
+    assert [one for one in held(opened(history)) if one[0] == "garage"] == told
+
+
 def test_a_journal_that_is_full_loses_the_oldest_and_counts_them(history: Path) -> None:
     journal = opened(history)
     told = fed(journal, range(1, 301))

@@ -143,7 +143,7 @@ class Card:
             return self._next
         pages = -(-size // PAGE)
         first = -(-self._next // PAGE)
-        for page in (first, 0):
+        for page in (*range(first, self._pages), *range(first)):  # behind the newest as a rule; but a meter may keep pages for long
             if page + pages <= self._pages and not any(self._used.get(one) for one in range(page, page + pages)):
                 return page * PAGE
         return None
