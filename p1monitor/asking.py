@@ -108,6 +108,8 @@ def _sinks(sinks: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[bool, str]]
             text += f", {sink[key]} {word}" if sink.get(key) else ""
         if not good and sink.get("last_error"):
             text += f": {sink['last_error']}"
+        if sink.get("archive", "ok") != "ok":
+            good, text = False, f"{text}; {sink['archive']}"
         yield good, text
 
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from p1monitor import __version__
-from p1monitor.errands import FAILED, WRONG, address, explained, fail, load, load_here, pace, read_bytes, until_interrupted
+from p1monitor.errands import (
+    FAILED,
+    WRONG,
+    address,
+    explained,
+    fail,
+    history_of,
+    load,
+    load_here,
+    log_format,
+    moment,
+    pace,
+    read_bytes,
+    until_interrupted,
+)
 from p1monitor.rules import PROFILES
 from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
 
@@ -193,6 +207,48 @@ def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str)
             fail(f"{file}: no good telegram", FAILED)
 
 
+history_option = click.option("--history", type=click.Path(path_type=Path), help="The history, in place of the configuration's.")
+
+
+@main.command()
+@config_option
+@history_option
+@click.option("--telegrams", is_flag=True, help="The telegrams themselves, byte for byte as they came.")
+@click.option("--from", "start", metavar="TIME", help="From here on; ISO 8601.")
+@click.option("--to", "end", metavar="TIME", help="Until here.")
+@click.option("--meter", help="Only this meter.")
+@click.option("-o", "--output", type=click.File("wb", lazy=True), default="-", help="Write it there.")
+def export(
+    config: Path, history: Path | None, telegrams: bool, start: str | None, end: str | None, meter: str | None, output: BinaryIO
+) -> None:
+    """Write what is kept, beside a daemon that may be running."""
+    from p1monitor.recorder import blocks, reading_back  # noqa: PLC0415
+
+    if not telegrams:
+        fail("say what: --telegrams")
+    span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
+    with explained():
+        try:
+            output.writelines(reading_back.telegrams(history_of(config, history), meter, *span))
+        except blocks.BlockError as error:
+            fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
+
+
+@main.command()
+@config_option
+@history_option
+def verify(config: Path, history: Path | None) -> None:
+    """Look whether the history is whole: a line for each fault."""
+    from p1monitor.recorder.verify import faults  # noqa: PLC0415
+
+    good = True
+    with explained():
+        for words in faults(history_of(config, history)):
+            good = False
+            click.echo(words)
+    sys.exit(0 if good else 1)
+
+
 @main.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, for its owner only.")
 def passwd(output: Path | None) -> None:
@@ -222,20 +278,11 @@ def _run(settings: Settings) -> int:
     """Run the daemon; how many telegrams it read."""
     from p1monitor.daemon import Daemon  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format=_log_format(), stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format=log_format(), stream=sys.stderr)
     with explained():
         daemon = Daemon(settings)
         daemon.run()
         return sum(int(told["telegrams"]) for told in daemon.status.snapshot()["meters"].values())
-
-
-def _log_format() -> str:
-    """Under systemd the journal has its own clock, and `<N>` tells it the priority (sd-daemon(3))."""
-    if "JOURNAL_STREAM" not in os.environ:
-        return "%(asctime)s %(levelname)-7s %(message)s"
-    for level, priority in ((logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3), (logging.CRITICAL, 2)):
-        logging.addLevelName(level, f"<{priority}>")
-    return "%(levelname)s%(message)s"
 
 
 def _detect(path: str, where: str | None = None, *, only_toml: bool = False) -> bool:

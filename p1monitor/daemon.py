@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import signal
+from dataclasses import replace
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Protocol, Self
 
 from p1monitor import __version__, listen, sdnotify, sources
+from p1monitor.afresh import afresh
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
+from p1monitor.p1.records import Event as Happened
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.hostclock import HostClock
+from p1monitor.recorder.kept import Kept
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sinks import House, Policy, Sink
 from p1monitor.status import Status
@@ -53,12 +57,15 @@ class Daemon:
             stale_after=self.status.stale_after,
             knows_time=self._host.trusted,
         )
+        self._profiles = {meter.name: meter.profile for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
-        if self._store:
-            self._store.opened_for(names)
-        self._runners = self._build_sinks()
-        self._fanout = Fanout([self.live], self._runners)
         self.readers: list[Reader] = []
+        self._runners = self._build_sinks()
+        if self._store:
+            for name, memory in self._memories.items():
+                self._memories[name] = replace(memory, seq=max(memory.seq, self._store.last_seq(name)))
+            self._store.opened_for(names)
+        self._fanout = Fanout([self.live], self._runners)
         self._server: Closable | None = None
         self._queries = queries.Queries(settings.history.path) if settings.history else None
         try:
@@ -125,7 +132,8 @@ class Daemon:
         snapshot = self.status.snapshot()
         meters = (f"{name}: {_meter_words(told)}" for name, told in snapshot["meters"].items())
         ill = (f"{name}: {told['last_error']}" for name, told in snapshot["sinks"].items() if told["state"] == "retrying")
-        return "; ".join((*meters, *ill))
+        resting = (f"{name}: {told['archive']}" for name, told in snapshot["sinks"].items() if told.get("archive", "ok") != "ok")
+        return "; ".join((*meters, *ill, *resting))
 
     def _signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stopped.set()
@@ -133,8 +141,15 @@ class Daemon:
     # Building.
 
     def _memory(self, meter: str) -> Memory:
-        told = self._store.memory(meter) if self._store else None
+        told = self._store.remembered(meter) if self._store else None
         return Memory.from_json(told) if told else Memory()
+
+    def _again(self, meter: str, kept: Kept) -> tuple[Happened, ...]:
+        """A reading of the journal, for the memory that was saved before it."""
+        if meter not in self._memories:  # it is not in the configuration any more
+            return ()
+        self._memories[meter], happened = afresh(self._memories[meter], kept, self._profiles[meter], meter)
+        return happened
 
     def _reader(self, meter: MeterSettings) -> Reader:
         remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()
@@ -151,10 +166,15 @@ class Daemon:
                 self._store,
                 memory_of=self._memory_of,
                 count=self._dropped,
+                tell=self._told,
+                profile_of=lambda meter: self._profiles.get(meter, "auto"),
                 clock=self._clock,
                 trusted=self._host.trusted,
                 synchronised=self._host.synchronised,
             )
+            entered = kept.replay(self._again)
+            if entered:
+                log.info("history: %d readings of before were in its journal only", entered)
             made.append(self._run(kept, recorder.POLICY))
         if settings.relay:
             from p1monitor.sinks import relay  # noqa: PLC0415 - see above
@@ -183,10 +203,13 @@ class Daemon:
         return serve(app, settings.web.listen)
 
     def _memory_of(self, meter: str) -> Memory | None:
-        return next((reader.memory for reader in self.readers if reader.meter == meter), None)
+        return next((reader.memory for reader in self.readers if reader.meter == meter), self._memories.get(meter))
 
     def _dropped(self, key: str, number: int) -> None:
         self.status.count(f"refused:{key}", number, sink="recorder")
+
+    def _told(self, key: str, value: object) -> None:
+        self.status.set(key, value, sink="recorder")
 
 
 class Notes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -60,6 +62,25 @@ def pace(speed: str) -> float | None:
     return times
 
 
+def history_of(config: Path, history: Path | None) -> Path:
+    """The history that was named, else the configuration's."""
+    if history is not None:
+        return history
+    settings = load_here(config).history
+    assert settings is not None  # it is there without being written
+    return settings.path
+
+
+def moment(text: str | None, otherwise: int) -> int:
+    """A time as people write it, local where it says nothing else."""
+    if text is None:
+        return otherwise
+    try:
+        return int(datetime.fromisoformat(text).astimezone().timestamp())
+    except ValueError:
+        fail(f'"{text}" is no time; write it as 2026-11-21, 2026-11-21T18:00 or 2026-11-21T18:00+01:00')
+
+
 def read_bytes(name: str) -> bytes:
     """Read a file, or standard input (-); a *.hex file is a hex dump."""
     try:
@@ -100,6 +121,15 @@ def explained() -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         fail(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
+
+
+def log_format() -> str:
+    """Under systemd the journal has its own clock, and `<N>` tells it the priority (sd-daemon(3))."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return "%(asctime)s %(levelname)-7s %(message)s"
+    for level, priority in ((logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3), (logging.CRITICAL, 2)):
+        logging.addLevelName(level, f"<{priority}>")
+    return "%(levelname)s%(message)s"
 
 
 def fail(sentence: str, status: int = WRONG) -> NoReturn:

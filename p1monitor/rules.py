@@ -72,7 +72,10 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "speed"): _between(0.01, 1_000_000),
     (SourceSettings, "model"): _one_of(*MODELS),
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
-    (HistorySettings, "keep"): _one_of("forever"),
+    (HistorySettings, "keep"): _like(
+        r"forever|[1-9]\d{0,5} ((day|month|year)s?|MB|GB)", '"forever", or a time or size, such as "90 days", "2 years", "4 GB"'
+    ),
+    (HistorySettings, "sync"): _one_of(10, 60),
     (HistorySettings, "load_profile_minutes"): _one_of(5, 10, 15, 30, 60),
     (HistorySettings, "billing_day"): _between(1, 28),
     (WebSettings, "listen"): _listen,

@@ -43,6 +43,7 @@ class HistorySettings:
 
     path: Path = Path("/var/lib/p1monitor/history.sqlite")
     keep: str = "forever"
+    sync: int = 10
     load_profile_minutes: int = 15
     billing_day: int = 1
 

@@ -145,7 +145,8 @@ FAULTS = {
         "[web] listen: 0.0.0.0:80 can be reached from other hosts: set password_file",
     ),
     "unknown auth": ('[web]\nauth = "none"', '[web] auth: must be one of "password", "off"'),
-    "keep": ('[history]\nkeep = "a while"', '[history] keep: must be one of "forever"'),
+    "keep": ('[history]\nkeep = "a while"', '[history] keep: must be "forever", or a time or size, such as "90 days"'),
+    "sync": ("[history]\nsync = 5", "[history] sync: must be one of 10, 60"),
     "profile minutes": (
         "[history]\nload_profile_minutes = 7",
         "[history] load_profile_minutes: must be one of 5, 10, 15",

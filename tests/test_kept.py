@@ -66,7 +66,7 @@ def seen(one: Reading) -> dict[str, object]:
         "registers": samples.registers(one),
         "power": samples.power(one),
         "volts": samples.volts(one),
-        "failures": samples.failures(one),
+        "failures": samples.failures([one.values.get(name) for name in samples.FAILURES]),
         "devices": [
             (device.role, device.medium, device.channel, device.equipment_id, list(samples.captures(device)))
             for device in one.devices

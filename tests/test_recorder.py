@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +9,7 @@ import pytest
 
 from p1monitor.p1.records import Event
 from p1monitor.recorder import POLICY, Queries, Store
-from p1monitor.recorder.recorder import GATHER_S, SAVE_S
+from p1monitor.recorder.recorder import SAVE_S
 from p1monitor.sinks import Sink, SinkError
 from tests.readings import METER, device
 from tests.recording import NOON, House, house, lives, path, second
@@ -20,11 +17,10 @@ from tests.recording import NOON, House, house, lives, path, second
 __all__ = ["house", "path"]
 
 
-def test_it_is_a_sink_that_gathers_for_ten_seconds_and_loses_at_most_a_minute(house: House) -> None:
+def test_it_is_a_sink_that_takes_each_reading_at_once_and_everything_in_order(house: House) -> None:
     sink: Sink = house.recorder
     assert sink.name == "recorder"
-    assert (POLICY.live, POLICY.batch, POLICY.gather_s) == (False, 60, 10)
-    assert GATHER_S + SAVE_S <= 60
+    assert (POLICY.live, POLICY.queue, POLICY.batch, POLICY.gather_s) == (False, 3600, 60, 0)
 
 
 def test_readings_become_profiles_devices_and_memory(path: Path) -> None:
@@ -46,7 +42,7 @@ def test_the_interval_of_the_load_profile_is_settable(path: Path, minutes: int) 
     assert len(house.rows("load_profile")) == 60 // minutes
 
 
-def test_saves_are_a_minute_apart_and_the_heartbeat_saves_too(house: House) -> None:
+def test_saves_are_minutes_apart_and_the_heartbeat_saves_too(house: House) -> None:
     one = house.see(second(10, 10))
     house.recorder.deliver([one])
     assert house.rows("minute") == []
@@ -88,27 +84,6 @@ def test_a_restart_goes_on_where_it_was(path: Path) -> None:
     assert house.rows("load_profile", "samples, status, energy_import_wh") == [(90, 0, 900)]
     assert [row[0] for row in house.rows("segment", "from_seq")] == [1]
     assert house.memory.seq == 90
-
-
-def test_a_kill_loses_at_most_the_last_minute(path: Path) -> None:
-    """A process of its own, killed without a word in the middle of a second's stream."""
-    story = """
-        import os, signal, sys
-        from pathlib import Path
-        from tests.recording import House
-        house = House(Path(sys.argv[1]))
-        house.run(1, 690, step=1)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """
-    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(story), str(path)], check=False)
-    assert killed.returncode == -9
-    house = House(path)
-    ((recorded,),) = house.rows("load_profile", "max(registers_at)")
-    assert NOON.timestamp() + 630 <= int(str(recorded)) < NOON.timestamp() + 680
-    assert house.memory.seq > 690  # no number is given twice
-    house.run(701, 900, step=1, register=700)
-    house.recorder.close()
-    assert house.rows("load_profile", "energy_import_wh, status & 4") == [(899, 4)]
 
 
 def test_a_new_electricity_meter_is_a_new_segment_and_totals_go_on(path: Path) -> None:

@@ -12,7 +12,7 @@ const TICK_MS = 1000;
 const EVENTS = 8; // older ones are in the history, for those who ask
 const LOST_S = 10; // a restart of the daemon takes less
 
-const page = { meter: "", told: null, catalogue: {}, health: null, today: null, phases: new Set(), most: 0, decimals: 0 };
+const page = { meter: "", told: null, catalogue: {}, health: null, kept: null, today: null, phases: new Set(), most: 0, decimals: 0 };
 const seconds = () => performance.now() / 1000;
 const feed = new Feed(heard, () => { lostSince ??= seconds(); });
 const chart = new DayChart(document.getElementById("curve"), document.getElementById("under"), document.getElementById("exported"));
@@ -69,7 +69,9 @@ function tick() {
 
 async function status() {
   await quietly(async () => {
-    page.health = (await ask("status", page.meter)).told.meters?.[page.meter] ?? null;
+    const { meters, sinks } = (await ask("status", page.meter)).told;
+    page.health = meters?.[page.meter] ?? null;
+    page.kept = sinks?.recorder ?? null;
     view.showLink(page);
     if (came === null) view.showWaiting(page.health?.source);
   });

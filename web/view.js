@@ -219,7 +219,7 @@ function sameDay(at, told) {
 
 /** Who the meter is, and how well its telegrams arrive. */
 export function showLink(page) {
-  const { told, health } = page;
+  const { told, health, kept } = page;
   const version = told?.values.dsmr_version ?? told?.values.emucs_version;
   const refused = Object.entries(health?.refused ?? {}).filter(([, count]) => count > 0);
   const errors = Object.entries(health?.port_errors ?? {});
@@ -234,6 +234,7 @@ export function showLink(page) {
     ["connected again", health?.reconnects > 0 && `${fixed(health.reconnects)} times`, true],
     ["port errors", errors.length > 0 && errors.map(([kind, count]) => `${fixed(count)} ${kind}`).join(", "), errors.some(([, count]) => count > 0)],
     ["last trouble", health?.last_trouble, true],
+    ["history", kept && (kept.state === "retrying" ? kept.last_error : kept.archive !== "ok" && kept.archive), true],
   ];
   list(byId("link"), items.filter(([, value]) => value).map(([label, value, fault]) => ({ key: label, label, value: String(value), className: fault ? "fault" : "" })));
 }

@@ -19,6 +19,10 @@ BUSY_S = 5.0
 WRITER_KIB, READER_KIB = 512, 256
 
 
+#: What a damaged file brings: its own words in SQLite's sentence may be no text any more.
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+
+
 class StoreError(Exception):
     """The history cannot be used; one sentence that says why."""
 
@@ -47,7 +51,7 @@ def opened(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         _prepare(db, path)
-    except (OSError, sqlite3.Error, StoreError) as error:
+    except (OSError, *DAMAGE, StoreError) as error:
         if db is not None:
             db.close()
         if isinstance(error, StoreError):
@@ -61,7 +65,7 @@ def opened_for_reading(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, check_same_thread=False)
         db.execute(f"PRAGMA cache_size = -{READER_KIB}")
-    except sqlite3.Error as error:
+    except DAMAGE as error:
         raise StoreError(sentence(path, error)) from error
     return db
 
@@ -99,7 +103,7 @@ def _full(path: Path) -> bool:
 
 def sentence(path: Path, error: Exception) -> str:
     """What is wrong with the file, in words of people."""
-    told = str(error)
+    told = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
     if _full(path):
         return f"{path}: there is no room left on the disk or card ({told})"
     words = next((words for sign, words in _TROUBLES.items() if sign in told), "the history cannot be used")

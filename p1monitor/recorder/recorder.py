@@ -1,7 +1,7 @@
 """The first sink: everything that is kept goes through here. It only stores; never sends, never answers.
 
-What is lost when the process is killed is at most the last minute of profiles: increments are saved at least every
-`SAVE_S`, and the runner gathers readings for at most `GATHER_S` before. Events are saved with the batch they came in.
+A reading goes into the folds of the profiles and then, at once, into the journal (archive.py). Profiles are saved now and then:
+what a kill takes of them is made again at the next start, of the readings that the journal has. Events are saved at once.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.p1.records import Reading, Received
+from p1monitor.p1.records import Event, Reading, Received
+from p1monitor.recorder.archive import Archive, Tell, open_journal
+from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.hostclock import HostClock
+from p1monitor.recorder.kept import Kept, verdict
+from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
-from p1monitor.recorder.opening import sentence
+from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.profiles import Bit, load_profile
 from p1monitor.recorder.store import Store
 from p1monitor.settings import HistorySettings
 from p1monitor.sinks import Policy, SinkError
 
-#: How long readings gather for one batch.
-GATHER_S = 10.0
-#: Pause between two saves: each costs the card some five pages of 4 KiB, which comes to 37 MB a day.
-SAVE_S = 50.0
+#: Pause between two saves: the journal has what is not saved, so it is for the page's charts only that they are not rarer still.
+SAVE_S = 300.0
+#: … in syncs, where the card is to be spared.
+SAVE_SYNCS = 15
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
 #: Readings without a time of their own that wait for the host's clock: as many as a stalled card may hold up.
@@ -34,8 +38,11 @@ HELD_MOST = 3600
 #: A meter's clock that is further ahead of a host that knows the time is wrong.
 AHEAD_S = 86_400
 
+#: Seconds between looks at what has to go to the card while no reading comes.
+HEARTBEAT_S = 1.0
+
 #: A card that stalls for an hour is waited for; then the oldest readings go, counted.
-POLICY = Policy(live=False, queue=3600, batch=60, gather_s=GATHER_S, heartbeat_s=GATHER_S)
+POLICY = Policy(live=False, queue=3600, batch=60, heartbeat_s=HEARTBEAT_S)
 
 
 class Remembering(Protocol):
@@ -51,20 +58,27 @@ def build(
     *,
     memory_of: Callable[[str], Remembering | None] = lambda _meter: None,
     count: Callable[[str, int], object] = lambda _key, _n: None,
+    tell: Tell = lambda _key, _value: None,
+    profile_of: Callable[[str], str] = lambda _meter: "auto",
     clock: Clock = SYSTEM,
     trusted: Callable[[], bool] | None = None,
     synchronised: Callable[[], bool] | None = None,
     zone: tzinfo | None = None,
+    archive: Archive | None = None,
 ) -> Recorder:
     """The recorder of an open store, which it closes at the end.
 
     `memory_of` gives the newest memory of a meter's observer, saved with what it observed; `count` takes what was dropped
-    ("undated", "held"); `trusted` says whether the host knows the time, `synchronised` whether it knows it for sure, which is
-    `trusted` too where only that is given; `zone` is the host's, None the system's own.
+    ("undated", "held", "overrun"), `tell` what is going on; `profile_of` is a meter's country; `trusted` says whether the host
+    knows the time, `synchronised` whether it knows it for sure, which is `trusted` too where only that is given; `zone` is the
+    host's, None the system's own; `archive` is that of the store, made here if there is none.
     """
     host = HostClock(clock)
-    knows = trusted or host.trusted
-    return Recorder(settings, store, memory_of, count, clock, knows, synchronised or trusted or host.synchronised, zone)
+    knows = trusted or host.trusted, synchronised or trusted or host.synchronised
+    if archive is None:
+        disk = Disk(store.path)
+        archive = Archive(store, open_journal(store, settings.sync, disk), settings.keep, disk, tell)
+    return Recorder(settings, store, archive, memory_of, count, profile_of, clock, *knows, zone)
 
 
 class Recorder:
@@ -76,23 +90,39 @@ class Recorder:
         self,
         settings: HistorySettings,
         store: Store,
+        archive: Archive,
         memory_of: Callable[[str], Remembering | None],
         count: Callable[[str, int], object],
+        profile_of: Callable[[str], str],
         clock: Clock,
         trusted: Callable[[], bool],
         synchronised: Callable[[], bool],
         zone: tzinfo | None,
     ) -> None:
-        self._store, self._memory_of, self._count = store, memory_of, count
+        self._store, self._archive, self._memory_of, self._count = store, archive, memory_of, count
+        self._profile_of = profile_of
+        self._pause = max(SAVE_S, SAVE_SYNCS * settings.sync)
         self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
         self._load = load_profile(settings.load_profile_minutes)
         self._billing_day = settings.billing_day
         self._ledgers: dict[str, Ledger] = {}
         self._held: deque[Reading] = deque()
         self._saved = clock.monotonic()
+        self.saves = 0  #: how often profiles were saved
 
     def open(self) -> None:
         """The store is open already: its troubles are told at start."""
+
+    def replay(self, again: Callable[[str, Kept], tuple[Event, ...]] = lambda _meter, _kept: ()) -> int:
+        """Once, before anything is delivered: what the journal has and the profiles have not is entered again, and saved.
+
+        `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what happened then.
+        How many readings were entered comes back.
+        """
+        try:
+            return self._replay(again)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(sentence(self._store.path, error)) from error
 
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
@@ -102,9 +132,10 @@ class Recorder:
                 ledger = self._ledger(reading.meter)
                 if reading.seq > ledger.taken:  # else it came before, in a batch that had to be repeated
                     self._take(reading, ledger)
+            self._archive.sync(self._clock.monotonic())
             if self._due():
                 self._save(closed=False)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SinkError(sentence(self._store.path, error)) from error
 
     def close(self) -> None:
@@ -113,10 +144,31 @@ class Recorder:
             self._release()
             if self._held:
                 self._count("held", len(self._held))
+            self._archive.journal.sync()
             self._save(closed=True)
             self._store.close()
-        except sqlite3.Error as error:
+            self._archive.journal.close()
+        except (sqlite3.Error, OSError) as error:
             raise SinkError(sentence(self._store.path, error)) from error
+
+    def _replay(self, again: Callable[[str, Kept], tuple[Event, ...]]) -> int:
+        archived: dict[str, int] = {}
+        entered = 0
+        for meter, kept in self._archive.replay():
+            ledger = self._ledger(meter)
+            if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
+                self._archive.note(meter, kept)
+            events = again(meter, kept)
+            if kept.seq > ledger.taken:
+                reading = restored(kept, self._profile_of(meter), meter)
+                ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
+                ledger.taken = kept.seq
+                entered += 1
+        for meter, seq in archived.items():
+            self._archive.journal.sealed(meter, seq)
+        if entered:
+            self._save(closed=False)
+        return entered
 
     def _ledger(self, meter: str) -> Ledger:
         ledger = self._ledgers.get(meter)
@@ -127,7 +179,7 @@ class Recorder:
     def _take(self, reading: Reading, ledger: Ledger) -> None:
         stamp = self._stamp(reading)
         if stamp is not None and not self._waits(reading.meter):
-            ledger.enter(self._dated(reading), stamp)
+            self._enter(self._dated(reading), stamp, ledger)
         elif reading.received is None:
             self._count("undated", 1)
         else:
@@ -136,6 +188,12 @@ class Recorder:
                 self._count("held", 1)
             self._held.append(reading)
         ledger.taken = reading.seq
+
+    def _enter(self, reading: Reading, stamp: Stamp, ledger: Ledger) -> None:
+        status, came = ledger.enter(reading, stamp), self._came(reading.received)
+        crc, decided = reading.telegram.crc, verdict(reading)
+        kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
+        self._archive.take(reading.meter, kept)
 
     def _waits(self, meter: str) -> bool:
         return bool(self._held) and any(reading.meter == meter for reading in self._held)
@@ -180,25 +238,39 @@ class Recorder:
             reading = self._held[0]
             stamp = self._stamp(reading)
             if stamp is not None:
-                self._ledger(reading.meter).enter(self._dated(reading), stamp)
+                self._enter(self._dated(reading), stamp, self._ledger(reading.meter))
             self._held.popleft()
 
     def _due(self) -> bool:
-        if any(ledger.events for ledger in self._ledgers.values()):
+        if self._archive.due() or any(ledger.events for ledger in self._ledgers.values()):
             return True
         waiting = sum(len(ledger) for ledger in self._ledgers.values())
-        return waiting >= SAVE_ROWS or (waiting > 0 and self._clock.monotonic() - self._saved >= SAVE_S)
+        return waiting >= SAVE_ROWS or (waiting > 0 and self._clock.monotonic() - self._saved >= self._pause)
 
     def _save(self, *, closed: bool) -> None:
-        with self._store.transaction():
-            dropped = [ledger.write() for ledger in self._ledgers.values()]
-            for meter, ledger in self._ledgers.items():
-                memory = self._memory_of(meter)
-                if memory is not None:
-                    self._store.remember(meter, memory.to_json())
-                self._store.record(meter, ledger.entered, closed=closed)
-        for ledger in self._ledgers.values():
+        archive = self._archive
+        archive.look()
+        if archive.due():  # a block is read back from the journal's file
+            archive.journal.sync(self._clock.monotonic())
+        try:
+            with self._store.transaction():
+                dropped = [ledger.write() for ledger in self._ledgers.values()]
+                archive.write()
+                for meter, ledger in self._ledgers.items():
+                    memory = self._memory_of(meter)
+                    if memory is not None:
+                        self._store.remember(meter, memory.to_json())
+                    self._store.record(meter, ledger.entered, closed=closed)
+        except BaseException:
+            archive.failed()
+            raise
+        for meter, ledger in self._ledgers.items():
             ledger.written()
+            archive.saved(meter, ledger.entered)
         self._saved = self._clock.monotonic()
-        if any(dropped):
-            self._store.checkpoint()
+        self.saves += 1
+        if (archive.written() or any(dropped)) and self._store.durable():
+            archive.safe()
+        if archive.journal.lost:
+            self._count("overrun", archive.journal.lost)
+            archive.journal.lost = 0

@@ -7,6 +7,7 @@ energy is in Wh, an M-Bus device's value in thousandths of its unit; the stamp o
 # ruff: noqa: S608 -- SQL is put together of constants only
 from __future__ import annotations
 
+from p1monitor.recorder.schema_archive import ARCHIVE_2
 from p1monitor.recorder.schema_profiles import PROFILES_2
 
 #: `PRAGMA application_id` of a history: "P1MO".
@@ -94,4 +95,4 @@ FROM event e JOIN meter m ON m.id = e.meter;
 """
 
 #: Step n makes version n of version n - 1.
-STEPS: tuple[str, ...] = (_STEP_1, PROFILES_2)
+STEPS: tuple[str, ...] = (_STEP_1, PROFILES_2 + ARCHIVE_2)

@@ -12,13 +12,14 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
 from p1monitor.p1.records import Event
+from p1monitor.recorder import event_book
 from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
 from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, statement, values
@@ -103,11 +104,16 @@ class Store:
 
     def memory(self, meter: str) -> dict[str, Any] | None:
         """What the observer knew; its `seq` is beyond every number that was ever given. None for a new meter."""
-        told = self.noted(f"memory:{meter}")
-        if told is None and not self.last_seq(meter):
+        memory = self.remembered(meter)
+        if memory is None and not self.last_seq(meter):
             return None
-        memory: dict[str, Any] = json.loads(told or "{}")
+        memory = memory or {}
         return {**memory, "seq": max(int(memory.get("seq", 0)), self.last_seq(meter))}
+
+    def remembered(self, meter: str) -> dict[str, Any] | None:
+        """The same as it was saved: its `seq` is that of the last reading that is in it."""
+        told = self.noted(f"memory:{meter}")
+        return None if told is None else dict(json.loads(told))
 
     def last_seq(self, meter: str) -> int:
         """The highest number a reading of this meter may have had; after a kill, with a margin."""
@@ -163,10 +169,6 @@ class Store:
         finally:
             self._db.execute(f"DETACH DATABASE {name}")
             self._newest.clear()
-
-    def checkpoint(self) -> None:
-        """Bring the journal into the file and both to the card: what is committed survives a power cut from here on."""
-        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def device(self, meter: str, role: str, medium: str) -> int:
         """The number of a device, made if it is new."""
@@ -255,13 +257,7 @@ class Store:
 
     def add_events(self, meter: str, seq: int, events: Iterable[Event]) -> None:
         """Keep what happened; the same reading twice is kept once."""
-        number = self._db.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()[0]
-        for index, event in enumerate(events):
-            at = event.at.isoformat() if event.at else None
-            received = event.received.wall if event.received else None
-            row = (number, seq, index, at, received, event.kind, event.code, event.words, event.phase, event.channel)
-            sql = "INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-            self._db.execute(sql, row)
+        event_book.add(self._db, meter, seq, events)
 
     def forget(self, device: int, newest: int) -> None:
         """Drop minute rows and captures of a device that are too old."""
@@ -292,6 +288,15 @@ class Store:
             sql = f'SELECT max("{TABLES[table].order}") FROM {table} WHERE device = ? {which}'
             known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
         return known
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        """The archive's door: its statements, in the recorder's thread."""
+        return self._db.execute(sql, parameters)
+
+    def durable(self) -> bool:
+        """Bring all that is committed to the card; False if a reader is in the way, and it has to be tried again."""
+        _, pages, done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return int(pages) == int(done)
 
 
 def _follows(key: int | str, newest: int | str) -> bool:

@@ -1,0 +1,210 @@
+"""The archive's writer: seconds go to the journal at once, and into the history once an hour, packed. Never decides when to save.
+
+Where there is no room for seconds it rests: the journal goes on, so that a kill costs no profiles, and is written over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from p1monitor.recorder import blocks, kept_record
+from p1monitor.recorder.card import SIZE
+from p1monitor.recorder.disk import Disk
+from p1monitor.recorder.journal import ROOM_LEAST, Journal
+from p1monitor.recorder.kept import Kept
+from p1monitor.recorder.opening import StoreError, sentence
+from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST
+from p1monitor.recorder.retention import DROPPED_MOST, parse
+from p1monitor.recorder.shapes import Shapes
+from p1monitor.recorder.store import Store
+
+log = logging.getLogger(__name__)
+
+HOUR_S = 3600
+#: What is told of the archive.
+OK, RESTING = "ok", "no room: seconds are not kept, profiles are"
+#: Tells whoever shows the state: "archive" and what it does.
+Tell = Callable[[str, object], object]
+
+
+@dataclass(slots=True)
+class _Span:
+    """Readings of one meter and hour that are in the journal only."""
+
+    hour: int
+    first: int
+    last: int
+    readings: int = 0
+    start: int = 0
+    end: int = 0
+    size: int = 0  #: of the frames
+
+    @property
+    def full(self) -> bool:
+        """Whether it is as much as one block takes."""
+        return self.readings >= READINGS_MOST or self.size >= BYTES_MOST
+
+    def add(self, kept: Kept) -> None:
+        self.start = min(self.start, kept.at) if self.readings else kept.at
+        self.end = max(self.end, kept.at)
+        self.readings += 1
+        self.size += len(kept.frame)
+        self.last = kept.seq
+
+
+def open_journal(store: Store, sync_s: float, disk: Disk, *, size: int = SIZE, tail: Path | None = None) -> Journal:
+    """The journal of a history; without its file where the disk has no room for it."""
+    try:
+        there = Journal.size_of(store.path)
+        return Journal(store.path, store.installation(), sync_s, size=0 if not there and disk.look(size) else size, tail_path=tail)
+    except OSError as error:
+        raise StoreError(sentence(store.path, error)) from error
+
+
+class Archive:
+    """Takes what is kept, in order. All methods are called by the recorder's thread."""
+
+    def __init__(self, store: Store, journal: Journal, keep: str, disk: Disk, tell: Tell = lambda _key, _value: None) -> None:
+        self.journal = journal
+        self._store, self._disk, self._tell = store, disk, tell
+        self._keep = parse(keep)
+        self._shapes = Shapes(store.execute("SELECT id, template FROM shape").fetchall())
+        self._bytes = int(store.execute("SELECT coalesce(sum(bytes), 0) FROM archive INDEXED BY archive_by_time").fetchone()[0])
+        self._spans: dict[str, list[_Span]] = {}
+        self._sealed: dict[str, int] = {}  # in the database, but perhaps not on the card yet
+        self._grown = 0  # bytes that the open transaction adds
+        self._resting = False
+        self._told = False
+        self._rest(disk.low or not journal.on_card)
+
+    def archived(self, meter: str) -> int:
+        """The number of the newest reading of a meter that is in a block."""
+        sql = "SELECT to_seq FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) ORDER BY from_seq DESC LIMIT 1"
+        row = self._store.execute(sql, (meter,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def take(self, meter: str, kept: Kept) -> None:
+        """Into the journal."""
+        self.journal.append(meter, kept.seq, kept_record.to_bytes(kept))
+        self.note(meter, kept)
+
+    def note(self, meter: str, kept: Kept) -> None:
+        """Remember what is in the journal already."""
+        if self._resting:
+            return
+        spans, hour = self._spans.setdefault(meter, []), kept.at // HOUR_S
+        if not spans or spans[-1].hour != hour or spans[-1].full:
+            spans.append(_Span(hour, kept.seq, kept.seq))
+        spans[-1].add(kept)
+
+    def replay(self) -> Iterator[tuple[str, Kept]]:
+        """What the journal has, in order."""
+        for record in self.journal.replay():
+            try:
+                yield record.meter, kept_record.from_bytes(record.record)
+            except ValueError as error:
+                log.warning("%s: %s; it was left out", self.journal.path, error)
+
+    def due(self) -> bool:
+        """Whether an hour is over, or the journal gets full."""
+        return any(len(spans) > 1 for spans in self._spans.values()) or (self._crowded() and any(self._spans.values()))
+
+    def sync(self, now: float) -> None:
+        """Bring the journal to the card when it is time."""
+        if self.journal.sync_due(now):
+            self.journal.sync(now)
+
+    def write(self) -> None:
+        """Seal the hours that are over, and drop what is too old; call it inside the transaction."""
+        self._grown = 0
+        crowded = self._crowded()
+        for meter, spans in self._spans.items():
+            for span in spans if crowded else spans[:-1]:
+                self._seal(meter, span)
+        self._forget()
+
+    def written(self) -> bool:
+        """The transaction was committed; True if the history should go to the card now, and `safe` be called then."""
+        crowded = self._crowded()
+        for meter, spans in self._spans.items():
+            done = spans if crowded else spans[:-1]
+            if done:
+                self._sealed[meter] = done[-1].last
+                del spans[: len(done)]
+        self._bytes += self._grown
+        return bool(self._sealed)
+
+    def failed(self) -> None:
+        """The transaction was rolled back: the shapes that it had stored are not."""
+        self._shapes = Shapes(self._store.execute("SELECT id, template FROM shape").fetchall())
+
+    def safe(self) -> None:
+        """What is in the history is on the card: the journal's room may be used again."""
+        for meter, last in self._sealed.items():
+            self.journal.sealed(meter, last)
+        self._sealed.clear()
+
+    def saved(self, meter: str, seq: int) -> None:
+        """Profiles have come so far: while seconds are not kept, nobody needs the journal before that."""
+        if self._resting:
+            self._sealed[meter] = seq
+
+    def look(self) -> None:
+        """Look at the disk: stop, or go on."""
+        need = 0 if self.journal.on_card else SIZE
+        self._rest(self._disk.look(need))
+
+    def _rest(self, low: bool) -> None:
+        if not low and not self.journal.on_card:
+            try:
+                self.journal.open_card()
+            except OSError as error:
+                log.warning("%s", sentence(self.journal.path, error))
+                low = True
+        if low and not (self._resting and self._told):
+            self._spans.clear()
+            log.error("%s: too little room is left on the disk or card; seconds are not kept, profiles are", self._store.path)
+        elif self._resting and not low:
+            log.info("%s: there is room again; seconds are kept", self._store.path)
+        self._resting, self._told = low, True
+        self._tell("archive", RESTING if low else OK)
+
+    def _crowded(self) -> bool:
+        return self.journal.room < ROOM_LEAST
+
+    def _seal(self, meter: str, span: _Span) -> None:
+        def readings() -> Iterator[Kept]:
+            found = self.journal.replay(meter, span.first - 1, span.last)
+            return (kept_record.from_bytes(record.record) for record in found)
+
+        block = blocks.made(readings, self._shapes)
+        self._store.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
+        (number,) = self._store.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
+        for shape in self._shapes.new():
+            self._store.execute("INSERT INTO shape VALUES (?, ?)", shape)
+        before = "SELECT count(*) FROM archive WHERE meter = ? AND hour = ?"
+        (nth,) = self._store.execute(before, (number, span.hour)).fetchone()
+        row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
+        self._store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._grown += len(block.content)
+
+    def _forget(self) -> None:
+        """Drop the oldest blocks that `keep` does not want any more, a few at a time."""
+        keep = self._keep
+        sql = 'SELECT rowid, bytes, "end" FROM archive ORDER BY rowid LIMIT ?'
+        if keep == (None, None):
+            return
+        newest = self._newest()
+        for row, size, end in self._store.execute(sql, (DROPPED_MOST,)).fetchall():
+            old = keep.seconds is not None and end < newest - keep.seconds
+            if not old and (keep.size is None or self._bytes + self._grown <= keep.size):
+                return
+            self._store.execute("DELETE FROM archive WHERE rowid = ?", (row,))
+            self._grown -= size
+
+    def _newest(self) -> int:
+        row = self._store.execute('SELECT "end" FROM archive ORDER BY rowid DESC LIMIT 1').fetchone()
+        return 0 if row is None else int(row[0])

@@ -1,0 +1,109 @@
+"""The archive and the journal read from outside: every reading in its order, for export and verify. Never writes, never locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from p1monitor.recorder import blocks, kept_record, records, tail
+from p1monitor.recorder.blocks import Block
+from p1monitor.recorder.card import scan
+from p1monitor.recorder.journal import path_of, unpacked
+from p1monitor.recorder.kept import Kept
+from p1monitor.recorder.opening import DAMAGE, StoreError, opened_for_reading, sentence
+from p1monitor.recorder.records import Record
+from p1monitor.recorder.shapes import Shapes
+
+#: The block itself is asked for one at a time: an hour takes some 20 kB, ten years two gigabytes.
+_BLOCKS = """SELECT a.rowid, m.name, a.from_seq, a.to_seq, a.start, a."end", a.readings
+FROM archive a JOIN meter m ON m.id = a.meter
+WHERE (:meter IS NULL OR m.name = :meter) AND a."end" >= :start AND a.start < :end ORDER BY a.meter, a.from_seq"""
+#: Beyond every stamp.
+EVER = (-(2**62), 2**62)
+
+
+class Row(NamedTuple):
+    """What a row of the archive says of its block."""
+
+    id: int
+    meter: str
+    from_seq: int
+    to_seq: int
+    start: int
+    end: int
+    readings: int
+
+
+class Past:
+    """One history, opened for reading beside whoever writes it."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise StoreError(f"{path}: there is no history")
+        self.path = path
+        self.db = opened_for_reading(path)
+        try:
+            found = dict(self.db.execute("SELECT key, value FROM note WHERE key = 'installation'").fetchall())
+            self.shapes = Shapes(self.db.execute("SELECT id, template FROM shape").fetchall())
+        except DAMAGE as error:
+            self.db.close()
+            raise StoreError(sentence(path, error)) from error
+        self.installation: str = found.get("installation", "")
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.db.close()
+
+    def rows(self, meter: str | None = None, start: int = EVER[0], end: int = EVER[1]) -> list[Row]:
+        """The blocks that have readings of a time."""
+        found = self.db.execute(_BLOCKS, {"meter": meter, "start": start, "end": end}).fetchall()
+        return [Row(*row) for row in found]
+
+    def block(self, row: Row) -> Iterator[Kept]:
+        """The readings of a block; BlockError where it is damaged."""
+        found = self.db.execute("SELECT format, block FROM archive WHERE rowid = ?", (row.id,)).fetchone()
+        if found is not None:  # else it was dropped a moment ago
+            yield from blocks.read(Block(*found), self.shapes)
+
+    def journal(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
+        """What the journal and its tail have beyond these numbers."""
+        newest = dict(after)
+        for record in (*self._card(), *self._tail()):
+            if record.seq > newest.get(record.meter, 0):
+                newest[record.meter] = record.seq
+                yield record.meter, kept_record.from_bytes(record.record)
+
+    def archived(self) -> dict[str, int]:
+        """The newest number of each meter in a block."""
+        newest = "SELECT to_seq FROM archive WHERE meter = m.id ORDER BY from_seq DESC LIMIT 1"
+        return dict(self.db.execute(f"SELECT name, coalesce(({newest}), 0) FROM meter m").fetchall())  # noqa: S608 - constants
+
+    def _card(self) -> Iterator[Record]:
+        path = path_of(self.path)
+        if path.exists():
+            with path.open("rb") as file:
+                for chunk in scan(file.read(), self.installation).chunks:
+                    file.seek(chunk.payload)
+                    yield from unpacked(file.read(chunk.end - chunk.payload))
+
+    def _tail(self) -> Iterator[Record]:
+        for path in tail.paths_of(self.path):
+            try:
+                found = list(records.unframed(path.read_bytes()))
+            except OSError:
+                continue
+            if found and found[0] == Record("", 0, self.installation.encode()):
+                yield from found[1:]
+
+
+def telegrams(path: Path, meter: str | None, start: int, end: int) -> Iterator[bytes]:
+    """The telegrams of a time, byte for byte as they came, in the order they came; of one meter, or of all after one another."""
+    with closing(Past(path)) as past:
+        after = past.archived()
+        for row in past.rows(meter, start, end):
+            yield from (kept.frame for kept in past.block(row) if start <= kept.at < end)
+        for name, kept in past.journal(after):
+            if meter in {None, name} and start <= kept.at < end:
+                yield kept.frame

@@ -1,0 +1,48 @@
+"""Records on their way to the card: framed, with a CRC of their own, so that a torn end is seen. Pure."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+from zlib import crc32
+
+#: Length of what follows, and its CRC-32.
+_FRAME = struct.Struct("<II")
+#: Length of the meter's name, and the number of the reading.
+_BODY = struct.Struct("<BQ")
+#: A telegram has at most 16 KiB; a longer record is a damaged length.
+RECORD_MOST = 64 * 1024
+
+
+class Record(NamedTuple):
+    """One reading as the journal has it."""
+
+    meter: str
+    seq: int
+    record: bytes
+
+
+def framed(meter: str, seq: int, record: bytes) -> bytes:
+    """One record as it is written."""
+    name = meter.encode()
+    body = _BODY.pack(len(name), seq) + name + record
+    return _FRAME.pack(len(body), crc32(body)) + body
+
+
+def unframed(written: bytes) -> Iterator[Record]:
+    """All whole records from the beginning; ends before the first that is torn."""
+    at = 0
+    while at + _FRAME.size <= len(written):
+        length, crc = _FRAME.unpack_from(written, at)
+        body = written[at + _FRAME.size : at + _FRAME.size + length]
+        if not _BODY.size <= length <= RECORD_MOST or len(body) < length or crc32(body) != crc:
+            return
+        name, seq = _BODY.unpack_from(body)
+        yield Record(body[_BODY.size : _BODY.size + name].decode(errors="replace"), seq, body[_BODY.size + name :])
+        at += _FRAME.size + length
+
+
+def whole(written: bytes) -> int:
+    """How many of these bytes are whole records."""
+    return sum(_FRAME.size + _BODY.size + len(one.meter.encode()) + len(one.record) for one in unframed(written))

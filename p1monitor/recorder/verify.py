@@ -1,0 +1,90 @@
+"""Is a history whole? One sentence for each fault. Never repairs, never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from p1monitor.recorder.blocks import BlockError
+from p1monitor.recorder.card import scan
+from p1monitor.recorder.journal import path_of
+from p1monitor.recorder.opening import DAMAGE, sentence
+from p1monitor.recorder.reading_back import Past, Row
+
+#: Faults of one kind that are told one by one; of a file that is damaged all over the rest is counted.
+FAULTS_MOST = 20
+#: A day's rows must not go back: the first register of each segment, day after day.
+_FALLS = """SELECT m.name, d1.date FROM daily_profile d1 JOIN device d ON d.id = d1.device JOIN meter m ON m.id = d.meter
+JOIN daily_profile d2 ON d2.device = d1.device AND d2.segment = d1.segment
+    AND d2.date = (SELECT max(date) FROM daily_profile WHERE device = d1.device AND segment = d1.segment AND date < d1.date)
+WHERE d1.energy_import_wh < d2.energy_import_wh OR d1.energy_export_wh < d2.energy_export_wh"""
+
+
+def faults(path: Path) -> Iterator[str]:
+    """What is wrong, worst first; nothing if all is well. StoreError where the history cannot be opened at all."""
+    with closing(Past(path)) as past:
+        yield from _database(past)
+        yield from _few(_archive(past), "more blocks")
+        yield from _journal(past)
+
+
+def _database(past: Past) -> Iterator[str]:
+    try:
+        found = [str(row[0]) for row in past.db.execute(f"PRAGMA quick_check({FAULTS_MOST})")]
+        yield from (f"{past.path}: {' '.join(words.split())}" for words in found if words != "ok")
+        yield from (
+            f"{meter}: the registers of {date} are lower than those of the day before" for meter, date in past.db.execute(_FALLS)
+        )
+    except DAMAGE as error:
+        yield sentence(past.path, error)
+
+
+def _archive(past: Past) -> Iterator[str]:
+    newest: dict[str, int] = {}
+    try:
+        rows = past.rows()
+    except DAMAGE as error:
+        yield f"{past.path}: the archive cannot be read ({error})"
+        return
+    for row in rows:
+        if row.from_seq <= newest.get(row.meter, 0):
+            yield f"{_named(row)}: overlaps the block before"
+        newest[row.meter] = row.to_seq
+        try:
+            found = [(kept.seq, kept.at) for kept in past.block(row)]
+        except (BlockError, *DAMAGE) as error:
+            yield f"{_named(row)}: cannot be read ({error})"
+            continue
+        if len(found) != row.readings or [seq for seq, _ in found] != sorted({seq for seq, _ in found}):
+            yield f"{_named(row)}: {row.readings} readings are said to be in it, {len(found)} are"
+        elif found and (found[0][0], found[-1][0]) != (row.from_seq, row.to_seq):
+            yield f"{_named(row)}: its numbers are not those of its readings"
+
+
+def _journal(past: Past) -> Iterator[str]:
+    path = path_of(past.path)
+    if not path.exists():
+        return
+    try:
+        found = scan(path.read_bytes(), past.installation)
+        list(past.journal(past.archived()))
+    except (OSError, ValueError) as error:
+        yield f"{path}: cannot be read ({error})"
+        return
+    if found.foreign and not found.chunks:
+        yield f"{path}: belongs to another history"
+
+
+def _named(row: Row) -> str:
+    return f"{row.meter}: the block of readings {row.from_seq} to {row.to_seq}"
+
+
+def _few(found: Iterator[str], what: str) -> Iterator[str]:
+    count = 0
+    for words in found:
+        count += 1
+        if count <= FAULTS_MOST:
+            yield words
+    if count > FAULTS_MOST:
+        yield f"and {count - FAULTS_MOST} {what}"
