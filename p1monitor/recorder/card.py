@@ -140,12 +140,12 @@ class Card:
     def _place(self, size: int) -> int | None:
         begun, rest = self._next // PAGE, -self._next % PAGE
         if size <= rest and self._used[begun]:
-            return int(self._next)
+            return self._next
         pages = -(-size // PAGE)
         first = -(-self._next // PAGE)
         for page in (*range(first, self._pages), *range(first)):  # behind the newest as a rule; but a meter may keep pages for long
             if page + pages <= self._pages and not any(self._used.get(one) for one in range(page, page + pages)):
-                return page * PAGE
+                return int(page * PAGE)
         return None
 
 

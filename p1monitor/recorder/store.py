@@ -175,10 +175,8 @@ class Store:
         with self.transaction():
             self._db.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
             (number,) = self._db.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
-            self._db.execute(
-                "INSERT INTO device (meter, role, medium) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (number, role, medium),
-            )
+            made = "INSERT INTO device (meter, role, medium) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            self._db.execute(made, (number, role, medium))
             found = self._db.execute("SELECT id FROM device WHERE meter = ? AND role = ?", (number, role)).fetchone()
         return int(found[0])
 
@@ -282,8 +280,7 @@ class Store:
         return waiting
 
     def _newest_key(self, table: str, device: int, name: str) -> int | str:
-        known = self._newest.get((table, device, name))
-        if known is None:
+        if (known := self._newest.get((table, device, name))) is None:
             which, more = ("AND name = ?", (name,)) if name else ("", ())
             sql = f'SELECT max("{TABLES[table].order}") FROM {table} WHERE device = ? {which}'
             known = self._newest[table, device, name] = self._db.execute(sql, (device, *more)).fetchone()[0] or 0
