@@ -232,8 +232,7 @@ class Store:
 
         Any other row was closed before, and the meter's time repeats.
         """
-        table, device, name = place
-        span = increment.span
+        (table, device, name), span = place, increment.span
         if _follows(span.key, newest):
             return True
         which = (device, span.key, *((name,) if name else ()))
