@@ -14,6 +14,7 @@ from p1monitor.sources import Source, SourceError
 from p1monitor.status import Status
 from tests.lines import FakeClock, until
 
+METER = MeterSettings("home")
 Step = bytes | float | SourceError
 
 
@@ -61,10 +62,12 @@ class Script:
 class Setup:
     """A reader with all around it."""
 
-    def __init__(self, source: Source, clock: Clock = SYSTEM, publish: Callable[[Reading], None] | None = None) -> None:
+    def __init__(
+        self, source: Source, clock: Clock = SYSTEM, publish: Callable[[Reading], None] | None = None, meter: MeterSettings = METER
+    ) -> None:
         self.readings: list[Reading] = []
         self.status = Status("test", clock)
-        self.reader = Reader(MeterSettings("home"), source, publish or self.readings.append, self.status, Memory(), clock=clock)
+        self.reader = Reader(meter, source, publish or self.readings.append, self.status, Memory(), clock=clock)
 
     @property
     def told(self) -> dict[str, object]:

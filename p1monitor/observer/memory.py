@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from p1monitor.p1.records import Measurement
 
 
 class Bound(NamedTuple):
@@ -54,6 +57,31 @@ class Mark(NamedTuple):
     seen: tuple[Decimal, float | None] | None = None  #: what an M-Bus device of a meter without CRC said last: value, capture
 
 
+#: Import and export in kWh; None where it is not known.
+Registers = tuple[Decimal | None, Decimal | None]
+
+
+class Stand(NamedTuple):
+    """The registers at a moment."""
+
+    clock: float  #: POSIX seconds, of the meter where it has a clock that is believed, else of the host
+    monotonic: float | None
+    wall: float | None  #: of the host, where it is not `clock`
+    registers: Registers
+
+
+class Demand(NamedTuple):
+    """The power of whole periods so far."""
+
+    window: tuple[int, int]  #: minutes of a period, and how many periods
+    period: int  #: number of the one that runs
+    edges: tuple[Stand | None, ...]  #: where the periods of the window began, oldest first; the last is the one that runs
+    last: Stand
+    month: int  #: number of the billing period …
+    since: float  #: … and the clock at its first reading
+    made: Mapping[str, Measurement]  #: averages and maxima, by name
+
+
 class Clock(NamedTuple):
     """The clock of the meter, as it was believed last."""
 
@@ -87,6 +115,7 @@ class Memory:
     clock: Clock | None = None
     strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
     waiting: Mapping[Stranger, float] = field(default_factory=lambda: MappingProxyType({}))  #: see roles.py
+    demand: Demand | None = None
     #: Of the last reading only: values held back, and sentences about doubts that began with it.
     held: int = field(default=0, compare=False)
     doubts: tuple[str, ...] = field(default=(), compare=False)
@@ -106,6 +135,7 @@ class Memory:
             "clock": list(self.clock) if self.clock else None,
             "strangers": [list(stranger) for stranger in self.strangers],
             "waiting": [[list(stranger), at] for stranger, at in self.waiting.items()],
+            "demand": _demand_told(self.demand) if self.demand else None,
         }
 
     @classmethod
@@ -115,7 +145,7 @@ class Memory:
             (role, name): Total(day, Decimal(base), Decimal(last), at) for role, name, day, base, last, at in told.get("totals", ())
         }
         roles = tuple(Bound(*bound) for bound in told.get("roles", ()))
-        clock = told.get("clock")
+        clock, demand = told.get("clock"), told.get("demand")
         return cls(
             told.get("seq", 0),
             roles,
@@ -127,6 +157,7 @@ class Memory:
             _clock(*clock) if clock else None,
             tuple((medium, channel, name) for medium, channel, name in told.get("strangers", ())),
             {(medium, channel, name): at for (medium, channel, name), at in told.get("waiting", ())},
+            _demand(**demand) if demand else None,
         )
 
 
@@ -148,6 +179,38 @@ def _mark(value: str | None, shown: str | None, at: list[Any], doubt: list[Any] 
         Doubt(Decimal(doubt[0]), Moment(*doubt[1]), doubt[2], doubt[3]) if doubt else None,
         (Decimal(seen[0]), seen[1]) if seen else None,
     )
+
+
+def _demand_told(demand: Demand) -> dict[str, Any]:
+    return {
+        **demand._asdict(),
+        "window": list(demand.window),
+        "edges": [_stand_told(edge) if edge else None for edge in demand.edges],
+        "last": _stand_told(demand.last),
+        "made": [[name, str(one.value), one.unit, one.obis, one.at and one.at.isoformat()] for name, one in demand.made.items()],
+    }
+
+
+def _demand(window: list[int], edges: list[Any], last: list[Any], made: list[list[Any]], **rest: Any) -> Demand:
+    return Demand(
+        (window[0], window[1]),
+        edges=tuple(_stand(*edge) if edge else None for edge in edges),
+        last=_stand(*last),
+        made={
+            name: Measurement(Decimal(value), unit, obis, at and datetime.fromisoformat(at), derived=True)
+            for name, value, unit, obis, at in made
+        },
+        **rest,
+    )
+
+
+def _stand_told(stand: Stand) -> list[Any]:
+    return [*stand[:3], *map(_text, stand.registers)]
+
+
+def _stand(clock: float, monotonic: float | None, wall: float | None, *registers: str | None) -> Stand:
+    imported, exported = (None if text is None else Decimal(text) for text in registers)
+    return Stand(clock, monotonic, wall, (imported, exported))
 
 
 def _text(value: Decimal | None) -> str | None:

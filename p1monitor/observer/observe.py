@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import tzinfo
 from types import MappingProxyType
 
-from p1monitor.observer import clocks, identity, plausible
+from p1monitor.observer import clocks, demand, identity, plausible
+from p1monitor.observer.demand import DEFAULT, Rules
 from p1monitor.observer.edges import changes
 from p1monitor.observer.memory import Memory
 from p1monitor.observer.messages import messages
-from p1monitor.observer.roles import assign
+from p1monitor.observer.roles import ELECTRICITY, assign
 from p1monitor.observer.totals import count, with_values
 from p1monitor.p1.records import Reading
 
 
-def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tuple[Memory, Reading]:
-    """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals and what happened.
+def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules: Rules = DEFAULT) -> tuple[Memory, Reading]:
+    """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals, demand and what happened.
 
     `zone` is the host's, for the local date of meters without a clock.
     """
@@ -29,6 +30,11 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
     if checked.held:
         reading = reading._replace(values=checked.values)
     totals, made, devices = count(memory.totals, reading, checked.cast, zone)
+    broken = bool(checked.events) or ELECTRICITY in cast.replaced
+    counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
+    for name, measurement in counted.made.items():
+        if name not in reading.values:  # the meter's own figures count
+            made[name] = measurement
     standing, news = messages(memory.messages, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
@@ -54,6 +60,7 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None) -> tup
         seen.clock,
         strangers,
         cast.waiting,
+        counted.demand,
         checked.held,
         checked.doubts,
     )
