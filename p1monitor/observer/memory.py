@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from p1monitor.p1.records import Measurement
+from p1monitor.p1.records import Device, Measurement
 
 
 class Bound(NamedTuple):
@@ -27,7 +27,7 @@ class Total(NamedTuple):
     day: int  #: proleptic ordinal of the local date
     base: Decimal  #: the register at the day's beginning, less what a replaced meter had counted before
     last: Decimal
-    at: float  #: POSIX seconds of `last`
+    at: float | None  #: POSIX seconds of `last`; None: it stood in the newest reading, see Memory.at
 
 
 class Moment(NamedTuple):
@@ -36,6 +36,9 @@ class Moment(NamedTuple):
     monotonic: float | None
     clock: float | None  #: POSIX seconds, of the meter where it has a clock that is believed, else of the host
     captured: float | None = None  #: of an M-Bus value
+
+
+_NEVER = Moment(None, None)
 
 
 class Doubt(NamedTuple):
@@ -52,7 +55,7 @@ class Mark(NamedTuple):
 
     value: Decimal | None = None  #: None: nothing yet
     shown: Decimal | None = None  #: the highest that went out; what goes out never goes back
-    at: Moment = Moment(None, None)
+    at: Moment | None = _NEVER  #: None: it stands as it did in the newest reading, see Memory.at
     doubt: Doubt | None = None
     seen: tuple[Decimal, float | None] | None = None  #: what an M-Bus device of a meter without CRC said last: value, capture
 
@@ -101,6 +104,18 @@ Stranger = tuple[str, int, str]
 Totals = Mapping[tuple[str, str], Total]
 
 
+class Before(NamedTuple):
+    """The devices of the newest reading and what was made of them, where nothing about them is doubtful.
+
+    As long as the decoder gives the very same devices, they need not be looked at again. Not kept over a restart.
+    """
+
+    devices: tuple[Device, ...]  #: as they were decoded
+    equipment_id: str  #: of the electricity meter
+    known: tuple[tuple[str, Device], ...]  #: with their roles
+    observed: tuple[Device, ...]  #: with their totals
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """All that is known of one meter besides its newest telegram."""
@@ -116,9 +131,12 @@ class Memory:
     strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
     waiting: Mapping[Stranger, float] = field(default_factory=lambda: MappingProxyType({}))  #: see roles.py
     demand: Demand | None = None
+    at: Moment = _NEVER  #: when the newest reading came
     #: Of the last reading only: values held back, and sentences about doubts that began with it.
     held: int = field(default=0, compare=False)
     doubts: tuple[str, ...] = field(default=(), compare=False)
+    registers: tuple[str, ...] = field(default=(), compare=False)  #: names of those that it had
+    before: Before | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it; numbers as text, so that none is rounded."""
@@ -135,6 +153,7 @@ class Memory:
             "clock": list(self.clock) if self.clock else None,
             "strangers": [list(stranger) for stranger in self.strangers],
             "waiting": [[list(stranger), at] for stranger, at in self.waiting.items()],
+            "at": list(self.at),
             "demand": _demand_told(self.demand) if self.demand else None,
         }
 
@@ -158,6 +177,7 @@ class Memory:
             tuple((medium, channel, name) for medium, channel, name in told.get("strangers", ())),
             {(medium, channel, name): at for (medium, channel, name), at in told.get("waiting", ())},
             _demand(**demand) if demand else None,
+            Moment(*told.get("at", (None, None))),
         )
 
 
@@ -168,14 +188,14 @@ def _clock(at: float, monotonic: float, wall: float, doubted: str, strange: list
 def _mark_told(mark: Mark) -> list[Any]:
     doubt = [str(mark.doubt.value), list(mark.doubt.at), *mark.doubt[2:]] if mark.doubt else None
     seen = [str(mark.seen[0]), mark.seen[1]] if mark.seen else None
-    return [_text(mark.value), _text(mark.shown), list(mark.at), doubt, seen]
+    return [_text(mark.value), _text(mark.shown), list(mark.at) if mark.at else None, doubt, seen]
 
 
-def _mark(value: str | None, shown: str | None, at: list[Any], doubt: list[Any] | None, seen: list[Any] | None) -> Mark:
+def _mark(value: str | None, shown: str | None, at: list[Any] | None, doubt: list[Any] | None, seen: list[Any] | None) -> Mark:
     return Mark(
         Decimal(value) if value is not None else None,
         Decimal(shown) if shown is not None else None,
-        Moment(*at),
+        Moment(*at) if at else None,
         Doubt(Decimal(doubt[0]), Moment(*doubt[1]), doubt[2], doubt[3]) if doubt else None,
         (Decimal(seen[0]), seen[1]) if seen else None,
     )

@@ -9,9 +9,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from p1monitor.observer.memory import Total, Totals
+from p1monitor.observer.memory import Memory, Total, Totals
 from p1monitor.observer.roles import ELECTRICITY, Cast
 from p1monitor.p1.catalogue import device_value
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Device, Measurement, Reading
 
 #: A telegram so soon after midnight is the day's beginning.
@@ -21,7 +22,10 @@ PATIENCE_S = 900.0
 #: … and captures of M-Bus devices come hourly, a few minutes past the hour (DSMR 4.x).
 CAPTURE_PATIENCE_S = 4200.0
 
-_ENERGY = (("energy_import_kwh", "energy_import_today_kwh"), ("energy_export_kwh", "energy_export_today_kwh"))
+#: Key of its total, name of the register, name of the day so far.
+_ENERGY = tuple(
+    ((ELECTRICITY, f"energy_{flow}_kwh"), f"energy_{flow}_kwh", f"energy_{flow}_today_kwh") for flow in ("import", "export")
+)
 
 #: name of the value made -> the value
 Made = dict[str, Measurement]
@@ -36,34 +40,58 @@ class _When(NamedTuple):
     patience: float
 
 
-def count(totals: Totals, reading: Reading, cast: Cast, zone: tzinfo | None) -> tuple[Totals, Made, tuple[Device, ...]]:
+def count(memory: Memory, reading: Reading, cast: Cast, zone: tzinfo | None) -> tuple[Totals, Made, tuple[Device, ...]]:
     """Count the day's totals on; return them as values of the reading, and its devices with their roles and totals.
 
     `zone` is the host's, for meters without a clock; None is the system's own.
     """
-    known, made = dict(totals), Made()
+    totals, changed, made, values = memory.totals, dict[tuple[str, str], Total](), Made(), reading.values
     now = reading.at or _arrival(reading, zone)
-    when = _when(now, PATIENCE_S) if now is not None else None
-    for name, today in _ENERGY:
-        measurement = reading.values.get(name)
-        if measurement is not None and when is not None:
-            total = _count(known.get((ELECTRICITY, name)), measurement, when, ELECTRICITY in cast.replaced)
-            if total is not None:
-                known[ELECTRICITY, name] = total
-                made[today] = _made(total, measurement)
-    devices = tuple([_device(known, role, device, now, role in cast.replaced) for role, device in cast.devices])
-    return known, made, devices
+    day = now.toordinal() if now is not None else None
+    for key, name, today in _ENERGY:
+        measurement, before = values.get(name), totals.get(key)
+        if before is None or before.at is not None or measurement is None or not _stands(before, measurement, day, cast.replaced):
+            total = _electricity(before, measurement, now, ELECTRICITY in cast.replaced, memory.at.clock)
+            if total is None:
+                continue
+            changed[key] = before = total
+        if now is not None and measurement is not None:
+            made[today] = _made(before, measurement)
+    known = memory.before
+    if known is not None and cast.devices is known.known:
+        devices = known.observed
+    else:
+        devices = tuple([_device(totals, changed, role, one, now, role in cast.replaced) for role, one in cast.devices])
+    return {**totals, **changed} if changed else totals, made, devices
 
 
-def _device(known: dict[tuple[str, str], Total], role: str, device: Device, now: datetime | None, replaced: bool) -> Device:
+def _stands(total: Total, measurement: Measurement, day: int | None, replaced: tuple[str, ...]) -> bool:
+    """Tell whether the register stands where it stood, on the same day: nearly every telegram."""
+    return total.last == measurement.value and total.day == day and not measurement.held and not replaced
+
+
+def _electricity(
+    total: Total | None, measurement: Measurement | None, now: datetime | None, replaced: bool, stood: float | None
+) -> Total | None:
+    if total is not None and total.at is None:
+        total = total._replace(at=stood)
+    if measurement is None or now is None:
+        return total
+    counted = _count(total, measurement, _when(now, PATIENCE_S), replaced)
+    return counted if counted is total or counted is None else counted._replace(at=None)
+
+
+def _device(
+    totals: Totals, changed: dict[tuple[str, str], Total], role: str, device: Device, now: datetime | None, replaced: bool
+) -> Device:
     made = Made()
     for name, measurement in device.values.items():
         at = measurement.at or device.at or now
         register, today = _names(device.medium, measurement.unit)
         if at is not None and name == register:
-            total = _count(known.get((role, name)), measurement, _when(at, CAPTURE_PATIENCE_S), replaced)
+            total = _count(totals.get((role, name)), measurement, _when(at, CAPTURE_PATIENCE_S), replaced)
             if total is not None:
-                known[role, name] = total
+                changed[role, name] = total
                 made[today] = _made(total, measurement)
     return Device(device.channel, role, device.medium, device.equipment_id, device.at, with_values(device.values, made))
 
@@ -92,13 +120,14 @@ def _count(total: Total | None, measurement: Measurement, when: _When, replaced:
         total = Total(total.day, register - (total.last - total.base), register, total.at)
     if total.day - 1 <= when.day <= total.day:  # a clock set back over midnight does not begin yesterday again
         return Total(total.day, total.base, register, when.at)
-    before = when.at - when.since - total.at  # how long before midnight the last one came
+    before = when.at - when.since - (total.at or 0)  # how long before midnight the last one came
     base = total.last if when.since > NEAR_S and 0 <= before <= when.patience else register
     return Total(when.day, base, register, when.at)
 
 
 def _made(total: Total, measurement: Measurement) -> Measurement:
-    return Measurement(total.last - total.base, measurement.unit, measurement.obis, measurement.at, measurement.held, derived=True)
+    value = total.last - total.base
+    return new(Measurement, (value, measurement.unit, measurement.obis, measurement.at, measurement.held, True))
 
 
 def _when(at: datetime, patience: float) -> _When:
