@@ -16,7 +16,7 @@ from typing import NamedTuple
 from p1monitor.observer.memory import Demand, Registers, Stand
 from p1monitor.p1.catalogue import demand_names
 from p1monitor.p1.frames import new
-from p1monitor.p1.records import Measurement, Reading
+from p1monitor.p1.records import Measurement, Reading, Received
 
 #: A register so far from a period's end is the one at its end: slow meters send every ten seconds, and one may be lost.
 NEAR_S = 15.0
@@ -55,11 +55,12 @@ class Rules(NamedTuple):
 DEFAULT = Rules()
 
 
-class Counted(NamedTuple):
-    """What is known after a reading, and what goes out with it where the meter has nothing of its own."""
-
-    demand: Demand | None
-    made: Made
+def onward(demand: Demand, clock: float, received: Received | None, rules: Rules) -> Demand | None:
+    """The same with the same registers at a later moment; None where that is in another period."""
+    if received is None or clock // (60 * rules.minutes) != demand.period:
+        return None
+    stand = new(Stand, (clock, received.monotonic, received.wall, demand.last.registers))
+    return new(Demand, (demand.window, demand.period, demand.edges, stand, demand.month, demand.since, demand.made))
 
 
 def count(
@@ -69,14 +70,14 @@ def count(
     rules: Rules = DEFAULT,
     zone: tzinfo | None = None,
     broken: bool = False,
-) -> Counted:
+) -> Demand | None:
     """Count on by one reading. `clock` is the meter's, where it has one that is believed; `zone` the host's, see totals.
 
     `broken`: the registers do not go on where they were: another meter, a roll-over, a jump.
     """
-    stand = _stand(reading, clock, demand)
+    stand = _stand(reading, clock)
     if stand is None:
-        return Counted(demand, _NOTHING)
+        return demand
     length = 60 * rules.minutes
     period = int(stand.clock // length)
     if demand is None or demand.window != rules[:2]:
@@ -84,26 +85,38 @@ def count(
         demand = Demand(rules[:2], period, _opening(stand, period * length), stand, month, stand.clock, _NOTHING)
     elif broken or _fell(demand.last.registers, stand.registers):
         demand = demand._replace(edges=_opening(stand, demand.period * length), last=stand)
-    elif period == demand.period and stand.registers is demand.last.registers:
-        demand = new(Demand, (demand.window, period, demand.edges, stand, demand.month, demand.since, demand.made))
-        return Counted(demand, _with_left(demand, reading, rules))
+    elif period == demand.period and stand.registers == demand.last.registers:
+        return demand._replace(last=stand)
     if period != demand.period:
         demand = _turned(demand, stand, period, reading, rules, zone)
-    demand = _running(demand, stand, reading, rules)
-    return Counted(demand, _with_left(demand, reading, rules))
+    return _running(demand, stand, reading, rules)
 
 
-def _stand(reading: Reading, clock: float | None, demand: Demand | None) -> Stand | None:
+def left(demand: Demand | None, values: Made, rules: Rules) -> Made:
+    """The power that may be drawn until the period ends, so that it ends at the limit; nothing where there is no limit."""
+    limit = rules.limit_w
+    if limit is None or demand is None:
+        return _NOTHING
+    names = demand_names(rules.window // 60)[0]
+    used, peak = values.get(names.running) or demand.made.get(names.running), values.get(names.peak)
+    if used is None or not isinstance(used.value, Decimal):
+        return _NOTHING
+    if peak is not None and isinstance(peak.value, Decimal):
+        limit = max(limit, peak.value)  # it is paid for already
+    length = 60 * rules.minutes
+    rest = max((demand.period + 1) * length - demand.last.clock, REST_SHARE * length)
+    watts = (limit - used.value) * rules.window / Decimal(rest)
+    return {_LEFT: _measured(watts.quantize(_WATT), used.obis)}
+
+
+def _stand(reading: Reading, clock: float | None) -> Stand | None:
     """The registers now; None where nothing tells the time."""
     values, received = reading.values, reading.received
     imported, exported = values.get(_IMPORT), values.get(_EXPORT)
     one = imported.value if imported is not None and not imported.held else None
     # A house without panels has this register too: what never counted has no demand.
     other = exported.value or None if exported is not None and not exported.held else None
-    if demand is not None and one is demand.last.registers[0] and other is demand.last.registers[1]:
-        registers = demand.last.registers
-    else:
-        registers = _number(one), _number(other)
+    registers = _number(one), _number(other)
     if received is None:
         return None if clock is None else Stand(clock, None, None, registers)
     if clock is None:  # the host's clock cannot be its own witness
@@ -199,23 +212,6 @@ def _running(demand: Demand, stand: Stand, reading: Reading, rules: Rules) -> De
         else:
             made[names.running] = _measured(_watts(now - before, rules.window), reading.values[names.register].obis)
     return demand._replace(last=stand, made=made)
-
-
-def _with_left(demand: Demand, reading: Reading, rules: Rules) -> Made:
-    """The power that may be drawn until the period ends, so that it ends at the limit."""
-    limit = rules.limit_w
-    if limit is None:
-        return demand.made
-    names, values = demand_names(rules.window // 60)[0], reading.values
-    used, peak = values.get(names.running) or demand.made.get(names.running), values.get(names.peak)
-    if used is None or not isinstance(used.value, Decimal):
-        return demand.made
-    if peak is not None and isinstance(peak.value, Decimal):
-        limit = max(limit, peak.value)  # it is paid for already
-    length = 60 * rules.minutes
-    rest = max((demand.period + 1) * length - demand.last.clock, REST_SHARE * length)
-    left = (limit - used.value) * rules.window / Decimal(rest)
-    return {**demand.made, _LEFT: _measured(left.quantize(_WATT), used.obis)}
 
 
 def _watts(energy: Decimal, seconds: float) -> Decimal:

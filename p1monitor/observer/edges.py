@@ -67,7 +67,7 @@ _REGISTERS: Mapping[str, _Register] = MappingProxyType(
 #: Breakers, and what they are called in an event. Valves are devices' own, see _valves().
 _BREAKERS: Mapping[str, str] = MappingProxyType({"breaker_state": "breaker", "breaker_state_0": "breaker"})
 
-_WATCHED = frozenset({*_CODES, *_REGISTERS, *_BREAKERS})
+WATCHED = frozenset({*_CODES, *_REGISTERS, *_BREAKERS})
 _VALVE = "valve_state"
 
 
@@ -103,7 +103,7 @@ def changes(standing: States, hints: States, reading: Reading, devices: Iterable
 
 @lru_cache(maxsize=64)
 def _watched(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if name in _WATCHED)
+    return tuple(name for name in names if name in WATCHED)
 
 
 def _text(measurement: Measurement) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -105,38 +104,46 @@ Totals = Mapping[tuple[str, str], Total]
 
 
 class Before(NamedTuple):
-    """The devices of the newest reading and what was made of them, where nothing about them is doubtful.
+    """The newest reading of which nothing was doubtful, and what was made of it. Not kept over a restart. See still.py."""
 
-    As long as the decoder gives the very same devices, they need not be looked at again. Not kept over a restart.
-    """
-
+    names: tuple[str, ...]
+    told: object  #: its measurements of which something is remembered
     devices: tuple[Device, ...]  #: as they were decoded
     equipment_id: str  #: of the electricity meter
-    known: tuple[tuple[str, Device], ...]  #: with their roles
-    observed: tuple[Device, ...]  #: with their totals
+    day: int  #: ordinal of the local date
+    rules: tuple[object, ...]
+    known: tuple[tuple[str, Device], ...]  #: the devices with their roles
+    observed: tuple[Device, ...]  #: … and their totals
+    made: Mapping[str, Measurement]  #: totals and demand
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """All that is known of one meter besides its newest telegram."""
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Memory(NamedTuple):  # noqa: PLW1641 -- it holds mappings, which have no hash
+    """All that is known of one meter besides its newest telegram. A NamedTuple, because one is made per telegram."""
 
     seq: int = 0  #: of the last reading
     roles: tuple[Bound, ...] = ()
-    totals: Totals = field(default_factory=lambda: MappingProxyType({}))
-    messages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
-    states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: event codes, registers, breakers, by name
-    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: states of the last telegram without CRC
-    marks: Marks = field(default_factory=lambda: MappingProxyType({}))
+    totals: Totals = _EMPTY
+    messages: Mapping[str, str] = _EMPTY  #: by name; those that stand
+    states: Mapping[str, str] = _EMPTY  #: event codes, registers, breakers, by name
+    hints: Mapping[str, str] = _EMPTY  #: states of the last telegram without CRC
+    marks: Marks = _EMPTY
     clock: Clock | None = None
     strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
-    waiting: Mapping[Stranger, float] = field(default_factory=lambda: MappingProxyType({}))  #: see roles.py
+    waiting: Mapping[Stranger, float] = _EMPTY  #: see roles.py
     demand: Demand | None = None
     at: Moment = _NEVER  #: when the newest reading came
-    #: Of the last reading only: values held back, and sentences about doubts that began with it.
-    held: int = field(default=0, compare=False)
-    doubts: tuple[str, ...] = field(default=(), compare=False)
-    registers: tuple[str, ...] = field(default=(), compare=False)  #: names of those that it had
-    before: Before | None = field(default=None, compare=False)
+    #: Of the last reading only, and no part of what is compared or kept: values held back, sentences about doubts that began.
+    held: int = 0
+    doubts: tuple[str, ...] = ()
+    registers: tuple[str, ...] = ()  #: names of those that it had
+    before: Before | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is kept."""
+        return isinstance(other, Memory) and self[:_KEPT] == other[:_KEPT]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it; numbers as text, so that none is rounded."""
@@ -179,6 +186,9 @@ class Memory:
             _demand(**demand) if demand else None,
             Moment(*told.get("at", (None, None))),
         )
+
+
+_KEPT = Memory._fields.index("held")
 
 
 def _clock(at: float, monotonic: float, wall: float, doubted: str, strange: list[float] | None) -> Clock:

@@ -9,6 +9,7 @@ from p1monitor.p1.records import Event, Reading
 
 #: name -> what it is called in an event
 _MESSAGES = MappingProxyType({"message_text": "message", "message_code": "message code"})
+NAMES = frozenset(_MESSAGES)
 
 
 def messages(standing: Mapping[str, str], reading: Reading) -> tuple[Mapping[str, str], tuple[Event, ...]]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import tzinfo
 from types import MappingProxyType
 
-from p1monitor.observer import clocks, demand, identity, plausible
+from p1monitor.observer import clocks, demand, identity, plausible, still
 from p1monitor.observer.demand import DEFAULT, Rules
 from p1monitor.observer.edges import changes
-from p1monitor.observer.memory import Before, Memory, Moment
+from p1monitor.observer.memory import Before, Demand, Memory, Moment
 from p1monitor.observer.messages import messages
 from p1monitor.observer.roles import ELECTRICITY, Cast, assign
 from p1monitor.observer.totals import count, with_values
 from p1monitor.p1.frames import new
-from p1monitor.p1.records import Device, Reading
+from p1monitor.p1.records import Reading
 
 
 def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules: Rules = DEFAULT) -> tuple[Memory, Reading]:
@@ -30,27 +29,29 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     received, before = reading.received, memory.before
     clock = seen.at if seen.at is not None else received.wall if received else None
     now = new(Moment, (received.monotonic if received else None, clock, None))
+    if before is not None and seen.at is not None and memory.demand is not None and still.same(before, reading, rules):
+        onward = demand.onward(memory.demand, seen.at, received, rules)
+        if onward is not None:
+            return _unchanged(memory, reading, seen, before, onward, now, rules)
     if before is not None and reading.devices is before.devices and reading.equipment_id == before.equipment_id:
         cast = Cast(memory.roles, before.known)
     else:
-        cast, memory = assign(memory.roles, reading, memory.waiting), replace(memory, before=None)
+        cast, memory = assign(memory.roles, reading, memory.waiting), memory._replace(before=None)
     checked = plausible.check(memory, reading, cast, now)
     if checked.held:
         reading = reading._replace(values=checked.values)
-    quiet = checked.devices is cast.devices
-    totals, made, devices = count(memory, reading, cast if quiet else cast._replace(devices=checked.devices), zone)
+    totals, made, devices = count(memory, reading, cast._replace(devices=checked.devices), zone)
     broken = bool(checked.events) or ELECTRICITY in cast.replaced
     counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
-    for name, measurement in counted.made.items():
-        if name not in reading.values:  # the meter's own figures count
-            made[name] = measurement
+    # The meter's own figures count.
+    made |= {name: one for name, one in (counted.made if counted else made).items() if name not in reading.values}
     standing, news = messages(memory.messages, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
-    observed = (
+    observed = Reading(
         seq,
         reading.at,
         received,
-        with_values(reading.values, made) if made else reading.values,
+        with_values(reading.values, {**made, **demand.left(counted, reading.values, rules)}),
         devices,
         (*reading.events, *seen.events, *cast.events, *checked.events, *news, *changed.events),
         reading.telegram,
@@ -58,6 +59,7 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         reading.meter,
         reading.equipment_id,
     )
+    settled = not (checked.held or cast.waiting or cast.replaced) and checked.devices == cast.devices
     remembered = Memory(
         seq,
         cast.roles,
@@ -69,23 +71,30 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         seen.clock,
         strangers,
         cast.waiting,
-        counted.demand,
+        counted,
         now,
         checked.held,
         checked.doubts,
         checked.registers,
-        before if memory.before else _settled(reading, cast, checked, devices),
+        still.note(reading, checked.devices, observed, made, rules) if settled else None,
     )
-    return remembered, new(Reading, observed)
+    return remembered, observed
 
 
-def _settled(reading: Reading, cast: Cast, checked: plausible.Checked, devices: tuple[Device, ...]) -> Before | None:
-    """What need not be looked at again while the devices are the same: those with a capture time of which nothing is in doubt."""
-    if cast.waiting or cast.replaced or checked.held or checked.devices != cast.devices or reading.telegram.crc == "absent":
-        return None
-    if any(device.at is None for device in reading.devices):
-        return None
-    return Before(reading.devices, reading.equipment_id, checked.devices, devices)
+def _unchanged(
+    memory: Memory, reading: Reading, seen: clocks.Seen, before: Before, onward: Demand, now: Moment, rules: Rules
+) -> tuple[Memory, Reading]:
+    """The same of a reading of which nothing that is remembered differs from the one before."""
+    seq, made = memory.seq + 1, before.made
+    if rules.limit_w is not None:
+        made = {**made, **demand.left(onward, reading.values, rules)}
+    _, at, received, values, _, events, telegram, frame, meter, equipment_id = reading
+    values = with_values(values, made)
+    events = (*events, *seen.events)
+    observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id))
+    _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, registers, _ = memory
+    told = seq, roles, totals, standing, states, hints, marks, seen.clock, strangers, waiting
+    return new(Memory, (*told, onward, now, 0, (), registers, before)), observed
 
 
 def _without_clock(reading: Reading) -> Reading:

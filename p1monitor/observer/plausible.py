@@ -28,7 +28,7 @@ AHEAD_S = 2 * 3600.0
 #: A host's clock before this was never set (2026-01-01): it is no witness.
 WALL_LEAST = 1_767_225_600.0
 _NOTHING = Mark()
-_NAMES = frozenset(limits.REGISTERS)
+NAMES = frozenset(limits.REGISTERS)
 #: Total -> its rate registers, where the total may be made of them.
 _RATES = {f"energy_{flow}_kwh": tuple(f"energy_{flow}_t{n}_kwh" for n in range(1, TARIFFS + 1)) for flow in ("import", "export")}
 
@@ -102,7 +102,7 @@ def check(memory: Memory, reading: Reading, cast: Cast, now: Moment) -> Checked:
 
 @lru_cache(maxsize=64)
 def _registers(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if name in _NAMES)
+    return tuple(name for name in names if name in NAMES)
 
 
 def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
@@ -139,6 +139,8 @@ def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
         settled = settled or bool(verdict.event)
         if here.take(key, verdict):
             held.append(name)
+        else:
+            here.marks[key] = verdict.mark._replace(at=None)
     return held
 
 

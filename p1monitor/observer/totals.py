@@ -96,7 +96,7 @@ def _device(
     return Device(device.channel, role, device.medium, device.equipment_id, device.at, with_values(device.values, made))
 
 
-def with_values(values: Mapping[str, Measurement], made: Made) -> Mapping[str, Measurement]:
+def with_values(values: Mapping[str, Measurement], made: Mapping[str, Measurement]) -> Mapping[str, Measurement]:
     """The same values and those that were made."""
     # A proxy's own copy() is several times faster than dict(proxy), and every telegram pays for it.
     together = values.copy() if isinstance(values, MappingProxyType) else dict(values)

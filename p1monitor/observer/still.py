@@ -1,0 +1,54 @@
+"""A reading that says the same as the one before, of all that is remembered: nothing of it is looked at again. Never guesses.
+
+Equal lines share their measurements and equal M-Bus lines their devices, so nearly every second is of this kind: only powers,
+voltages and the clock are new, and none of these is remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from operator import itemgetter
+
+from p1monitor.observer import edges, messages, plausible
+from p1monitor.observer.demand import Rules
+from p1monitor.observer.memory import Before
+from p1monitor.p1.records import Device, Measurement, Reading
+
+#: Names of all values of which something is remembered, beside the devices' and the clock.
+_REMEMBERED = plausible.NAMES | edges.WATCHED | messages.NAMES
+#: Telegrams with other objects in them: of several meters, and of those that send some objects now and then.
+_LAYOUTS_KEPT = 64
+
+
+def note(
+    reading: Reading, known: tuple[tuple[str, Device], ...], observed: Reading, made: Mapping[str, Measurement], rules: Rules
+) -> Before | None:
+    """What the next reading has to be like; None where something must be looked at again in any case."""
+    if reading.at is None or reading.telegram.crc == "absent" or any(device.at is None for device in reading.devices):
+        return None
+    names = tuple(reading.values)
+    told = _remembered(names)(reading.values)
+    return Before(
+        names, told, reading.devices, reading.equipment_id, reading.at.toordinal(), rules, known, observed.devices, dict(made)
+    )
+
+
+def same(before: Before, reading: Reading, rules: Rules) -> bool:
+    """Tell whether the reading is like the one before."""
+    return (
+        reading.devices is before.devices
+        and tuple(reading.values) == before.names
+        and _remembered(before.names)(reading.values) == before.told
+        and reading.equipment_id == before.equipment_id
+        and reading.at is not None
+        and reading.at.toordinal() == before.day
+        and reading.telegram.crc != "absent"
+        and rules == before.rules
+    )
+
+
+@lru_cache(maxsize=_LAYOUTS_KEPT)
+def _remembered(names: tuple[str, ...]) -> Callable[[Mapping[str, Measurement]], object]:
+    found = [name for name in names if name in _REMEMBERED]
+    return itemgetter(*found) if found else len
