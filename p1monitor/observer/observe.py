@@ -40,7 +40,10 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     checked = plausible.check(memory, reading, cast, now)
     if checked.held:
         reading = reading._replace(values=checked.values)
-    totals, made, devices = count(memory, reading, cast._replace(devices=checked.devices), zone)
+    doubtful = bool(checked.held or cast.waiting or cast.replaced)
+    if checked.devices != cast.devices:
+        cast, doubtful = cast._replace(devices=checked.devices), True
+    totals, made, devices = count(memory, reading, cast, zone)
     broken = bool(checked.events) or ELECTRICITY in cast.replaced
     counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
     # The meter's own figures count.
@@ -59,7 +62,6 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         reading.meter,
         reading.equipment_id,
     )
-    settled = not (checked.held or cast.waiting or cast.replaced) and checked.devices == cast.devices
     remembered = Memory(
         seq,
         cast.roles,
@@ -76,7 +78,7 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         checked.held,
         checked.doubts,
         checked.registers,
-        still.note(reading, checked.devices, observed, made, rules) if settled else None,
+        None if doubtful else still.note(reading, cast.devices, observed, made, rules),
     )
     return remembered, observed
 
