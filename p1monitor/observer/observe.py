@@ -46,8 +46,8 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     totals, made, devices = count(memory, reading, cast, zone)
     broken = bool(checked.events) or ELECTRICITY in cast.replaced
     counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
-    # The meter's own figures count.
-    made |= {name: one for name, one in (counted.made if counted else made).items() if name not in reading.values}
+    if counted is not None:  # of what the meter counts itself, its own figures go out
+        made |= {name: one for name, one in counted.made.items() if name not in reading.values}
     standing, news = messages(memory.messages, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
