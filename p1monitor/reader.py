@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from statistics import median
 from threading import Event, Thread
 
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.news import News
-from p1monitor.observer import Memory, observe
+from p1monitor.observer import Memory, Rules, observe
 from p1monitor.p1.framer import REASONS, Frame, Framer, Rejected
 from p1monitor.p1.looks import SAMPLE
 from p1monitor.p1.reading import decode
@@ -57,6 +58,8 @@ class Reader:
         self._profile = meter.profile
         self._configured = {name: role for role, name in meter.roles.items()}
         self._cast: object = None  # the roles that were looked at last
+        limit = None if meter.power_limit_w is None else Decimal(str(meter.power_limit_w))
+        self._rules = Rules(meter.demand_minutes, meter.demand_periods, meter.billing_day, limit)
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
         self._knows_time = knows_time
         self._framer = Framer(meter.crc)  # one for good: it remembers that valid CRCs have come
@@ -171,7 +174,7 @@ class Reader:
             return
         telegram = parse(event)
         reading = decode(telegram, received, self._profile, meter=self.meter, frame=event.data)
-        self.memory, reading = observe(self.memory, reading, configured=self._configured)
+        self.memory, reading = observe(self.memory, reading, configured=self._configured, rules=self._rules)
         self._status.telegram(self.meter)  # before the sinks see the reading: they ask how old it is
         self._look_for_roles()
         self._publish(reading)

@@ -12,6 +12,7 @@ from p1monitor.p1.records import Event, Measurement, Reading
 
 #: name -> what it is called in an event
 _MESSAGES = MappingProxyType({"message_text": "message", "message_code": "message code"})
+NAMES = frozenset(_MESSAGES)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
