@@ -125,7 +125,7 @@ def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
             continue
         mark = here.old.get(key, _NOTHING) if not here.replaced else here.mark(key)
         if made and settled:
-            here.marks[key] = Mark(value, value, here.now)
+            here.marks[key] = Mark(value, value, None)
             continue
         if mark.value == value == mark.shown and mark.doubt is None:  # as it was: most registers, most of the time
             if mark.at is not None:
