@@ -21,7 +21,7 @@ demo: .venv/.run
 
 test: .venv/.dev
 	@.ci/services || echo "make test: what is missing is skipped, and pytest says which tests" >&2
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # The servers and the browser of the tests, from Debian's packages; quiet where they are there
 services:
