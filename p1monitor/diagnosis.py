@@ -53,8 +53,8 @@ NOISE = (
     "a cable with an inverter, and only one), the cable is wrong, or this is no meter"
 )
 NOISE_FAR = (
-    "connected, but {bytes} bytes of noise came in {seconds:.0f} s: the other end reads the meter with the wrong settings (115200 8N1, "
-    "old meters 9600 7E1) or the wrong cable, or this is no meter"
+    "connected, but {bytes} bytes of noise came in {seconds:.0f} s: the other end reads the meter with the wrong settings "
+    "(115200 8N1, old meters 9600 7E1) or the wrong cable, or this is no meter"
 )
 #: Reason of a refusal -> what to do about it. In the order in which they explain the others.
 ADVICE: Mapping[str, str] = MappingProxyType(
