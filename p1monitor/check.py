@@ -100,6 +100,8 @@ _SOURCES: dict[str, Callable[[str, MeterSettings], Answer]] = {
 def _reach(what: str, host: str, port: int) -> Answer:
     try:
         socket.create_connection((host, port), CONNECT_S).close()
+    except UnicodeError:  # a label of a name is empty, or longer than DNS can have it
+        return Answer(False, what, f"{host} cannot be the name of a host")
     except OSError as error:
         return Answer(False, what, f"{host}:{port} does not answer: {error.strerror or error}")
     return Answer(True, what, f"{host}:{port} answers")

@@ -164,7 +164,7 @@ def _read(file: Path) -> dict[str, Any]:
             content = opened.read(FILE_MAX + 1)
         if len(content) > FILE_MAX:
             raise ConfigError(f"{file}: has more than {FILE_MAX} bytes, so it is not a configuration")
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode("utf-8-sig"))  # some editors begin a file with a mark of its encoding
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -11,7 +11,7 @@ from threading import Thread
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.diagnosis import CONSOLE, Heard, diagnose, how_to_go_on, meter_lines
 from p1monitor.listen import split
-from p1monitor.p1.framer import Frame, Framer
+from p1monitor.p1.framer import Frame, Framer, Rejected
 from p1monitor.p1.origin import origin
 from p1monitor.p1.reading import decode
 from p1monitor.p1.telegram import parse
@@ -63,6 +63,8 @@ class Found:
 def target(text: str) -> SourceSettings:
     """The source that a word on the command line names: a device, or host:port; ValueError says what is wrong."""
     if text.startswith("/") or ":" not in text:
+        if "." in text and not text.startswith("/"):  # no port is called like this, but hosts are
+            raise ValueError("a meter on the network is named HOST:PORT, one on a cable /dev/...")
         return SourceSettings(device=text if text.startswith("/") else f"/dev/{text}")
     host, port = split(text)
     return SourceSettings(type="tcp", host=host, port=port)
@@ -93,7 +95,7 @@ def look_at(place: SourceSettings, clock: Clock = SYSTEM, busy: dict[str, str] |
         source.open()
         return Found(place, _listen(source, until, clock))
     except SourceError as trouble:
-        return Found(place, None, f"{trouble}.")
+        return Found(place, None, str(trouble) if str(trouble).endswith("?") else f"{trouble}.")
     finally:
         source.close()
 
@@ -119,6 +121,10 @@ def _listen(source: Source, until: float, clock: Clock) -> Heard:
     heard.period_s = rhythm.period_s
     heard.line = source.line if isinstance(source, SerialSource) else ""
     heard.noise = framers["auto"].noise
+    if not heard.reading:  # telegrams that are always cut short never complete an event
+        heard.refused.update(
+            event.reason for event in framers["auto"].end() if isinstance(event, Rejected) and event != heard.noise
+        )
     after = source.port_errors() or {}
     heard.line_errors = sum(after.get(name, 0) - before.get(name, 0) for name in ("frame", "parity", "brk"))
     return heard

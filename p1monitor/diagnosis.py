@@ -52,6 +52,10 @@ NOISE = (
     "{bytes} bytes of noise came in {seconds:.0f} s, at 115200 8N1 and at 9600 7E1{errors}: the signal is inverted (P1 wants "
     "a cable with an inverter, and only one), the cable is wrong, or this is no meter"
 )
+NOISE_FAR = (
+    "connected, but {bytes} bytes of noise came in {seconds:.0f} s: the other end reads the meter with the wrong settings "
+    "(115200 8N1, old meters 9600 7E1) or the wrong cable, or this is no meter"
+)
 #: Reason of a refusal -> what to do about it. In the order in which they explain the others.
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
@@ -115,7 +119,7 @@ def diagnose(heard: Heard, seconds: float) -> str:
             return f"{words}."
     if heard.bytes:
         errors = f" ({heard.line_errors} framing errors)" if heard.line_errors else ""
-        return NOISE.format(bytes=heard.bytes, seconds=seconds, errors=errors) + "."
+        return (NOISE if heard.line else NOISE_FAR).format(bytes=heard.bytes, seconds=seconds, errors=errors) + "."
     if heard.line_errors:
         return HELD.format(errors=heard.line_errors) + "."
     return (NOTHING if heard.line else SILENT_BRIDGE).format(seconds=seconds) + "."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from p1monitor import listen
 from p1monitor.p1.catalogue import DEMAND_MINUTES, DEMAND_PERIODS_MOST
@@ -48,6 +49,16 @@ def _listen(value: str) -> str | None:
     return None
 
 
+def _url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and parts.hostname and "@" not in value and not re.search(r"\s", value)
+        good = good and parts.port != 0  # what is no port raises
+    except ValueError:
+        good = False
+    return None if good else 'must be a URL without user and password, such as "http://host:8086"'
+
+
 #: What an M-Bus device can be called: its medium, of several one with a number. Electricity itself is the meter's own role.
 _MEDIA = tuple(dict.fromkeys(MEDIA.values()))
 ROLES = (*(medium for medium in _MEDIA if medium != "electricity"), *(f"{medium}_2" for medium in _MEDIA))
@@ -89,7 +100,7 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (MqttSettings, "topic"): _like(_TOPIC, _TOPIC_WORDS),
     (MqttSettings, "discovery"): _like(rf"({_TOPIC})?", f'{_TOPIC_WORDS}, or "" for no discovery'),
     (MqttSettings, "interval"): _between(1, 3600),
-    (InfluxSettings, "url"): _like(r"https?://[^\s@]+", 'a URL without user and password, such as "http://host:8086"'),
+    (InfluxSettings, "url"): _url,
     (InfluxSettings, "bucket"): _like(r".+", "the name of a bucket"),
     (InfluxSettings, "measurement"): _like(r"[^\s,=\\\"]+", 'without blanks, ",", "=", quotes and backslashes'),
     (RelaySettings, "listen"): _listen,

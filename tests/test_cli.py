@@ -115,6 +115,8 @@ def test_check(tmp_path: Path) -> None:
     assert told == {"checksum": "ok ", "meter home": "NOT", "history": "ok ", "page": "ok ", "mqtt": "NOT"}
     with socket.create_server(("127.0.0.1", port)):
         assert f"NOT  page: cannot listen on 127.0.0.1:{port}" in call("check", "-c", str(config)).stdout
+    config.write_text(config.read_text().replace('host = "127.0.0.1"', 'host = "broker..lan"'))
+    assert "NOT  mqtt: broker..lan cannot be the name of a host\n" in call("check", "-c", str(config)).stdout
 
 
 def test_a_wrong_configuration_is_one_sentence(tmp_path: Path) -> None:

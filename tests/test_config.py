@@ -32,10 +32,9 @@ def complaint(folder: Path, text: str) -> str:
 
 def test_one_meter_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> None:
     assert load(write(tmp_path, METER)) == Settings(
-        meters=(MeterSettings(source=SourceSettings(device="/dev/ttyUSB0")),),
-        history=HistorySettings(),
-        web=WebSettings(),
+        meters=(MeterSettings(source=SourceSettings(device="/dev/ttyUSB0")),), history=HistorySettings(), web=WebSettings()
     )
+    assert load(write(tmp_path, "\ufeff" + METER)) == load(write(tmp_path, METER))  # a byte order mark is nothing
 
 
 def test_everything_can_be_said(tmp_path: Path) -> None:
@@ -143,6 +142,8 @@ FAULTS = {
         '[influxdb]\nbucket = "b"\nurl = "http://me:pw@a"',
         "[influxdb] url: must be a URL without user",
     ),
+    "a url's port": ('[influxdb]\nbucket = "b"\nurl = "http://a:99999"', "[influxdb] url: must be a URL"),
+    "a url without host": ('[influxdb]\nbucket = "b"\nurl = "http://:80"', "[influxdb] url: must be a URL"),
     "listen without port": ('[web]\nlisten = "127.0.0.1"', "[web] listen: must be an address and a port"),
     "listen on nothing": ('[relay]\nlisten = ":2001"', "[relay] listen: must be an address and a port"),
     "open page": (

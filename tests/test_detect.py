@@ -216,16 +216,19 @@ def _lost(telegram: bytes) -> bytes:
         (b"\x7e\xa0\x8b\xce\xff\x03" + bytes(60), "7E A0"),
         (b"\x7e\xa2\x43\x41\x08\x83" + bytes(60), "not P1 text"),
         (b"\xdb\x08SAGtestX\x82\x01\x58\x30" + bytes(range(200)), "DB 08"),
-        (bytes((97 * n * n + 31) % 251 | 0x80 for n in range(300)), "the signal is inverted"),
+        (bytes((97 * n * n + 31) % 251 | 0x80 for n in range(300)), "bytes of noise"),
         (_lost(dsmr5()), "no checksum is right"),
+        (dsmr5()[:200], "each is cut short"),
     ],
-    ids=["hdlc-a0", "hdlc-a2", "encrypted", "noise", "bit-errors"],
+    ids=["hdlc-a0", "hdlc-a2", "encrypted", "noise", "bit-errors", "cut"],
 )
 def test_what_comes_is_named(line: tuple[SourceSettings, Callable[[bytes], object]], foreign: bytes, said: str) -> None:
     where, send = line
     found = hear(where, lambda: send(foreign), FakeClock(), 1.0)
     assert not found.good
     assert said in words(found)
+    # Over the network no settings were tried here, and no signal can be turned round
+    assert ("at 115200 8N1 and at" in words(found)) == (said == "bytes of noise" and where.type == "serial")
 
 
 def test_a_console_is_named_and_not_touched(tmp_path: Path) -> None:
@@ -270,6 +273,9 @@ def test_words_of_the_command_line() -> None:
     assert target("slimmelezer.local:23") == SourceSettings(type="tcp", host="slimmelezer.local", port=23)
     with pytest.raises(ValueError, match="not a port"):
         target("host:x")
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        target("192.168.1.7")
     said: list[str] = []
     assert not tell("/dev/ttyNONE", said.append, "x")
     assert "there is no /dev/ttyNONE" in "\n".join(said)
+    assert "?." not in "\n".join(said)
