@@ -237,15 +237,25 @@ def export(
 @main.command()
 @config_option
 @history_option
-def verify(config: Path, history: Path | None) -> None:
+@click.option("--rebuild", is_flag=True, help="Make all profiles again of the telegrams; the daemon must not run.")
+def verify(config: Path, history: Path | None, rebuild: bool) -> None:
     """Look whether the history is whole: a line for each fault."""
+    from p1monitor.recorder import remaking  # noqa: PLC0415
     from p1monitor.recorder.verify import faults  # noqa: PLC0415
 
     good = True
     with explained():
-        for words in faults(history_of(config, history)):
+        path = history_of(config, history)
+        for words in faults(path):
             good = False
             click.echo(words)
+        if rebuild:
+            settings = load_here(config)
+            profiles = {meter.name: meter.profile for meter in settings.meters}
+            periods = replace(settings.history or HistorySettings(), path=path)
+            for words in remaking.rebuilt(periods, lambda meter: profiles.get(meter, "auto")):
+                good = False
+                click.echo(words)
     sys.exit(0 if good else 1)
 
 
