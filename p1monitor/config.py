@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from p1monitor import listen, password
+from p1monitor.p1.catalogue import DEMAND_MOST
 from p1monitor.rules import (
     CHECKS,
     IDENTIFIER,
@@ -195,6 +196,8 @@ def _meter(file: Path, title: str, raw: object) -> MeterSettings:
     if "source" not in raw:
         table.wrong("source", "is missing: a [meter.source] table says where the telegrams come from")
     meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key not in {"source", "roles"}})
+    if meter.demand_minutes * meter.demand_periods > DEMAND_MOST:
+        table.wrong("demand_periods", f"{meter.demand_periods} periods of {meter.demand_minutes} minutes are more than an hour")
     roles = _roles(_Table(file, "[meter.roles]"), raw.get("roles", {}))
     return replace(meter, roles=roles, source=_source(_Table(file, "[meter.source]"), raw["source"]))
 

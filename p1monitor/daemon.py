@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-from dataclasses import replace
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Protocol, Self
@@ -23,6 +22,7 @@ from p1monitor.recorder.kept import Kept
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sinks import House, Policy, Sink
 from p1monitor.status import Status
+from p1monitor.terms import terms
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +57,13 @@ class Daemon:
             stale_after=self.status.stale_after,
             knows_time=self._host.trusted,
         )
-        self._profiles = {meter.name: meter.profile for meter in settings.meters}
+        self._terms = {meter.name: terms(meter) for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
         self.readers: list[Reader] = []
         self._runners = self._build_sinks()
         if self._store:
             for name, memory in self._memories.items():
-                self._memories[name] = replace(memory, seq=max(memory.seq, self._store.last_seq(name)))
+                self._memories[name] = memory._replace(seq=max(memory.seq, self._store.last_seq(name)))
             self._store.opened_for(names)
         self._fanout = Fanout([self.live], self._runners)
         self._server: Closable | None = None
@@ -148,7 +148,7 @@ class Daemon:
         """A reading of the journal, for the memory that was saved before it."""
         if meter not in self._memories:  # it is not in the configuration any more
             return ()
-        self._memories[meter], happened = afresh(self._memories[meter], kept, self._profiles[meter], meter)
+        self._memories[meter], happened = afresh(self._memories[meter], kept, self._terms[meter], meter)
         return happened
 
     def _reader(self, meter: MeterSettings) -> Reader:
@@ -167,7 +167,8 @@ class Daemon:
                 memory_of=self._memory_of,
                 count=self._dropped,
                 tell=self._told,
-                profile_of=lambda meter: self._profiles.get(meter, "auto"),
+                profile_of=lambda meter: self._terms[meter].profile if meter in self._terms else "auto",
+                billing_day_of=lambda meter: self._terms[meter].rules.billing_day if meter in self._terms else 1,
                 clock=self._clock,
                 trusted=self._host.trusted,
                 synchronised=self._host.synchronised,

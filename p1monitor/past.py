@@ -61,4 +61,4 @@ def _readings(model: Model, meter: str, seed: int, days: float) -> Iterator[Read
     for now in moments(SYSTEM.wall(), days, model.period_s):
         for event in framer.feed(render(model.telegram(datetime.fromtimestamp(now, UTC), seed))):
             if isinstance(event, Frame):
-                yield decode(parse(event), Received(now, 0.0), meter=meter, frame=event.data)
+                yield decode(parse(event), Received(now, now), meter=meter, frame=event.data)

@@ -22,6 +22,7 @@ from p1monitor.p1.telegram import parse
 from p1monitor.settings import MeterSettings
 from p1monitor.sources import Source, SourceError
 from p1monitor.status import Status
+from p1monitor.terms import terms
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,7 @@ class Reader:
         self.meter = meter.name
         self.memory = memory  #: what the observer knows; swapped with every reading
         self.ended = False  #: the source was finite, and it is all read
-        self._profile = meter.profile
-        self._configured = {name: role for role, name in meter.roles.items()}
+        self._terms = terms(meter)
         self._cast: object = None  # the roles that were looked at last
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
         self._knows_time = knows_time
@@ -170,8 +170,8 @@ class Reader:
             self._refused(event)
             return
         telegram = parse(event)
-        reading = decode(telegram, received, self._profile, meter=self.meter, frame=event.data)
-        self.memory, reading = observe(self.memory, reading, configured=self._configured)
+        reading = decode(telegram, received, self._terms.profile, meter=self.meter, frame=event.data)
+        self.memory, reading = observe(self.memory, reading, configured=self._terms.configured, rules=self._terms.rules)
         self._status.telegram(self.meter)  # before the sinks see the reading: they ask how old it is
         self._look_for_roles()
         self._publish(reading)
@@ -197,7 +197,7 @@ class Reader:
             return
         self._cast = self.memory.roles
         seen = {(bound.equipment_id, bound.role) for bound in self.memory.roles}
-        unseen = [role for name, role in self._configured.items() if (name, role) not in seen]
+        unseen = [role for name, role in self._terms.configured.items() if (name, role) not in seen]
         self._status.set("roles_unseen", unseen, meter=self.meter)
 
     def _learn(self, now: float) -> None:

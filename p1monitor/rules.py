@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from p1monitor import listen
+from p1monitor.p1.catalogue import DEMAND_MINUTES, DEMAND_PERIODS_MOST
 from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.meters import MODELS
 from p1monitor.settings import (
@@ -65,6 +66,10 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     ),
     (MeterSettings, "profile"): _one_of(*PROFILES),
     (MeterSettings, "crc"): _one_of("auto", "arc", "x25", "off"),
+    (MeterSettings, "demand_minutes"): _one_of(*DEMAND_MINUTES),
+    (MeterSettings, "demand_periods"): _between(1, DEMAND_PERIODS_MOST),
+    (MeterSettings, "billing_day"): _between(1, 28),
+    (MeterSettings, "power_limit_w"): _between(1, 1_000_000),
     (SourceSettings, "settings"): _like(r"auto|[1-9]\d{2,6} [78][NEO][12]", '"auto", or as "115200 8N1" or "9600 7E1"'),
     (SourceSettings, "device"): _like(r"/\S+|\w+://\S+", 'a path, such as "/dev/serial/by-id/usb-…"'),
     (SourceSettings, "host"): _HOST,
@@ -77,7 +82,6 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     ),
     (HistorySettings, "sync"): _one_of(10, 60),
     (HistorySettings, "load_profile_minutes"): _one_of(5, 10, 15, 30, 60),
-    (HistorySettings, "billing_day"): _between(1, 28),
     (WebSettings, "listen"): _listen,
     (WebSettings, "auth"): _one_of("password", "off"),
     (MqttSettings, "host"): _HOST,

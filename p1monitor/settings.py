@@ -31,6 +31,10 @@ class MeterSettings:
     name: str = "home"
     profile: str = "auto"
     crc: str = "auto"
+    demand_minutes: int = 15
+    demand_periods: int = 1  #: more than one: a sliding demand
+    billing_day: int = 1
+    power_limit_w: float | None = None
     decryption_key_file: Path | None = None
     authentication_key_file: Path | None = None
     roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: [meter.roles]: role -> equipment identifier
@@ -45,7 +49,6 @@ class HistorySettings:
     keep: str = "forever"
     sync: int = 10
     load_profile_minutes: int = 15
-    billing_day: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -12,6 +13,12 @@ __all__ = ["chromium", "mosquitto", "victoria"]
 
 #: Marker -> the environment variable that brings what the marked tests need.
 WANTED_BY = {"corpus": "P1MONITOR_CORPUS", "homeassistant": "P1MONITOR_HASS", "cleanroot": "P1MONITOR_CLEANROOT"}
+
+
+def pytest_sessionstart() -> None:
+    """Whoever starts the tests in the background has them ignore Ctrl-C, and every process that they start inherits that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

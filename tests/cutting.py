@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +29,8 @@ from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.reading_back import Past
 from p1monitor.recorder.recorder import Recorder
 from p1monitor.recorder.verify import faults
-from p1monitor.settings import HistorySettings
+from p1monitor.settings import HistorySettings, MeterSettings
+from p1monitor.terms import terms
 from tests.clocks import Hands
 
 METER = "home"
@@ -39,6 +39,10 @@ NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 JOURNAL = 256 * 1024
 SECTOR = 512
 SYNC_S, SPARING_S = 10, 60
+
+
+#: Of a meter of which the configuration says nothing.
+TERMS = terms(MeterSettings(METER))
 
 
 class Life:
@@ -59,7 +63,7 @@ class Life:
             settings, self.store, memory_of=lambda _: self.memory, clock=self.clock, trusted=lambda: True, archive=archive
         )
         self.entered = self.recorder.replay(self._again)
-        self.memory = replace(self.memory, seq=max(self.memory.seq, self.store.last_seq(METER)))
+        self.memory = self.memory._replace(seq=max(self.memory.seq, self.store.last_seq(METER)))
         self.store.opened_for([METER])
 
     def second(self) -> int:
@@ -74,7 +78,7 @@ class Life:
         return reading.seq
 
     def _again(self, meter: str, kept: Kept) -> tuple[Event, ...]:
-        self.memory, happened = afresh(self.memory, kept, "auto", meter)
+        self.memory, happened = afresh(self.memory, kept, TERMS, meter)
         return happened
 
 

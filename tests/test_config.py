@@ -51,6 +51,10 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
             name = "home"
             profile = "nl"
             crc = "arc"
+            demand_minutes = 5
+            demand_periods = 3
+            billing_day = 28
+            power_limit_w = 2500
             [meter.source]
             type = "tcp"
             host = "slimmelezer.local"
@@ -98,6 +102,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     )
     home, garage, fake = settings.meters
     assert (home.source.host, home.source.port, home.crc) == ("slimmelezer.local", 23, "arc")
+    assert (home.demand_minutes, home.demand_periods, home.billing_day, home.power_limit_w) == (5, 3, 28, 2500)
     assert garage.source == SourceSettings(type="replay", path=tmp_path / "telegrams.txt", speed=None, loop=True)
     assert fake.source.seed == 4
     assert settings.history
@@ -147,6 +152,14 @@ FAULTS = {
     "unknown auth": ('[web]\nauth = "none"', '[web] auth: must be one of "password", "off"'),
     "keep": ('[history]\nkeep = "a while"', '[history] keep: must be "forever", or a time or size, such as "90 days"'),
     "sync": ("[history]\nsync = 5", "[history] sync: must be one of 10, 60"),
+    "sliding over more than an hour": (
+        '[[meter]]\nname = "b"\ndemand_periods = 5\nsource = {}',
+        "[[meter]] no. 2 demand_periods: 5 periods of 15 minutes are more than an hour",
+    ),
+    "demand minutes": (
+        '[[meter]]\nname = "b"\ndemand_minutes = 7\nsource = {}',
+        "[[meter]] no. 2 demand_minutes: must be one of 1, 5, 10, 15, 30, 60",
+    ),
     "profile minutes": (
         "[history]\nload_profile_minutes = 7",
         "[history] load_profile_minutes: must be one of 5, 10, 15",

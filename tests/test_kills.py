@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def test_a_kill_forgets_nothing_that_was_observed(path: Path) -> None:
     life.archive.journal.close()
     after = Life(path, begin=30)
     assert after.entered == 30
-    assert replace(after.memory, seq=30).totals == life.memory.totals
+    assert after.memory._replace(seq=30).totals == life.memory.totals
     assert after.memory.marks.keys() == life.memory.marks.keys()
     after.second()
     assert after.memory.totals == again.memory.totals

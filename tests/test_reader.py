@@ -9,6 +9,7 @@ import pytest
 from p1monitor.news import SUMMARY_S
 from p1monitor.p1.records import Reading
 from p1monitor.reader import RETRY_MOST_S, SILENT_LEAST_S
+from p1monitor.settings import MeterSettings
 from p1monitor.sources import SourceError
 from tests.lines import FakeClock, dsmr2, dsmr5
 from tests.readerkit import Script, Setup, Step, watts
@@ -81,6 +82,17 @@ def test_noise_that_never_ends_is_told(caplog: pytest.LogCaptureFixture) -> None
     setup.play(script)
     assert caplog.text.count("script: bytes that are no telegram") == 1
     assert setup.told["refused"] == {"noise": 1}
+
+
+def test_what_the_configuration_says_of_demand_reaches_the_readings() -> None:
+    clock = FakeClock()
+    script = Script(clock, [dsmr5(0), 30.0, dsmr5(30), 30.0, dsmr5(60), 500.0])
+    setup = Setup(script, clock, meter=MeterSettings("home", demand_minutes=1, demand_periods=2, power_limit_w=2500))
+    setup.play(script)
+    values = setup.readings[-1].values
+    assert "power_left_w" not in setup.readings[0].values  # nothing is known of the two minutes that ran
+    assert values["average_power_2m_w"].value == 0
+    assert values["power_left_w"].value == 5000
 
 
 def test_the_pause_doubles_up_to_a_minute_and_begins_anew_after_a_telegram() -> None:

@@ -182,7 +182,8 @@ export function showPhases(page) {
 
 /** This quarter-hour and the month's peak, where the meter counts them. */
 export function showDemand(page) {
-  const items = [["average_power_15m_w", "average of this quarter-hour"], ["monthly_power_peak_w", "peak of this month"]]
+  const items = [["average_power_15m_w", "average of this quarter-hour"], ["monthly_power_peak_w", "peak of this month"],
+    ["power_left_w", "left below the limit"]]
     .filter(([name]) => typeof page.told.values[name] === "number")
     .map(([name, label]) => ({ key: name, label, title: titleOf(page, name), value: fixed(page.told.values[name]), unit: "W", small: page.told.times[name] ? `at ${moment(page.told.times[name])}` : "" }));
   list(byId("demand"), items);

@@ -47,7 +47,7 @@ def look(clock: Clock | None, reading: Reading) -> Seen:
         why = f"it stands still at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if not why:
         again = () if not clock.doubted else _event(reading, "the meter's clock is believed again")
-        return Seen(_moved(clock, at, received), at, again)
+        return new(Seen, (_moved(clock, at, received), at, again))
     told = () if clock.doubted else _event(reading, f"the meter's clock is not believed, {why}")
     return Seen(clock._replace(doubted=clock.doubted or why, strange=None), None, told)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ _REGISTERS: Mapping[str, _Register] = MappingProxyType(
 #: Breakers, and what they are called in an event. Valves are devices' own, see _valves().
 _BREAKERS: Mapping[str, str] = MappingProxyType({"breaker_state": "breaker", "breaker_state_0": "breaker"})
 
-_WATCHED = frozenset({*_CODES, *_REGISTERS, *_BREAKERS})
+WATCHED = frozenset({*_CODES, *_REGISTERS, *_BREAKERS})
 _VALVE = "valve_state"
 
 
@@ -84,8 +85,10 @@ def changes(standing: States, hints: States, reading: Reading, devices: Iterable
     What is not in this telegram, or doubtful, stands as it did. A replaced meter (its role is in `replaced`) begins anew.
     Without CRC a change must be told twice, for a flipped bit makes one too: `hints` are those of the last reading.
     """
-    now = {name: _text(reading.values[name]) for name in reading.values.keys() & _WATCHED}
-    now |= {_place(device): _text(device.values[_VALVE]) for device in devices if _VALVE in device.values}
+    now = {name: _text(reading.values[name]) for name in _watched(tuple(reading.values))}
+    for device in devices:
+        if _VALVE in device.values:
+            now[_place(device)] = _text(device.values[_VALVE])
     before = {name: text for name, text in standing.items() if not _gone(name, replaced)} if replaced else standing
     fresh = {name: text for name, text in now.items() if text and before.get(name) != text}
     told: States = MappingProxyType({})
@@ -107,6 +110,11 @@ def standing(reading: Reading) -> tuple[str, ...]:
         for _, meaning in _meanings(register, number(_text(reading.values[name]), register.table) or 0, reading)
     )
     return tuple(dict.fromkeys(words))
+
+
+@lru_cache(maxsize=64)
+def _watched(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in WATCHED)
 
 
 def _text(measurement: Measurement) -> str:

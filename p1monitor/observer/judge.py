@@ -76,9 +76,9 @@ def judge(mark: Mark, value: Decimal, now: Moment, rule: Rule, modulus: Decimal 
     return _wait(mark, value, now, rule, needed, f"{rule.words} fell from {last} to {value}")
 
 
-def elapsed(since: Moment, now: Moment) -> float:
+def elapsed(since: Moment | None, now: Moment) -> float:
     """Seconds that passed, by the clock that saw most; one that went back saw none."""
-    passed = 0.0
+    since, passed = since or now, 0.0
     for before, after in zip(since, now, strict=True):
         if before is not None and after is not None and after - before > passed:
             passed = after - before
@@ -96,8 +96,8 @@ def _believed(mark: Mark, value: Decimal, now: Moment) -> Mark:
 
 def _stands(mark: Mark, value: Decimal, now: Moment, rule: Rule) -> Verdict:
     """The value is believed; it goes out unless a higher one has."""
-    at = now
-    if rule.captured and value == mark.value and (now.captured is None or now.captured == mark.at.captured):
+    at: Moment | None = now
+    if rule.captured and value == mark.value and (now.captured is None or (mark.at and now.captured == mark.at.captured)):
         at = mark.at  # the same capture: time counts from when it came
     shown = mark.shown
     if shown is None or value >= shown or rule.both_ways:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from p1monitor.p1.records import Device, Measurement
 
 
 class Bound(NamedTuple):
@@ -25,7 +26,7 @@ class Total(NamedTuple):
     day: int  #: proleptic ordinal of the local date
     base: Decimal  #: the register at the day's beginning, less what a replaced meter had counted before
     last: Decimal
-    at: float  #: POSIX seconds of `last`
+    at: float | None  #: POSIX seconds of `last`; None: it stood in the newest reading, see Memory.at
 
 
 class Moment(NamedTuple):
@@ -34,6 +35,9 @@ class Moment(NamedTuple):
     monotonic: float | None
     clock: float | None  #: POSIX seconds, of the meter where it has a clock that is believed, else of the host
     captured: float | None = None  #: of an M-Bus value
+
+
+_NEVER = Moment(None, None)
 
 
 class Doubt(NamedTuple):
@@ -50,7 +54,7 @@ class Mark(NamedTuple):
 
     value: Decimal | None = None  #: None: nothing yet
     shown: Decimal | None = None  #: the highest that went out; what goes out never goes back
-    at: Moment = Moment(None, None)
+    at: Moment | None = _NEVER  #: None: it stands as it did in the newest reading, see Memory.at
     doubt: Doubt | None = None
     seen: tuple[Decimal, float | None] | None = None  #: what an M-Bus device of a meter without CRC said last: value, capture
 
@@ -60,6 +64,31 @@ class Standing(NamedTuple):
 
     text: str
     since: datetime | None  #: None: not known
+
+
+#: Import and export in kWh; None where it is not known.
+Registers = tuple[Decimal | None, Decimal | None]
+
+
+class Stand(NamedTuple):
+    """The registers at a moment."""
+
+    clock: float  #: POSIX seconds, of the meter where it has a clock that is believed, else of the host
+    monotonic: float | None
+    wall: float | None  #: of the host, where it is not `clock`
+    registers: Registers
+
+
+class Demand(NamedTuple):
+    """The power of whole periods so far."""
+
+    window: tuple[int, int]  #: minutes of a period, and how many periods
+    period: int  #: number of the one that runs
+    edges: tuple[Stand | None, ...]  #: where the periods of the window began, oldest first; the last is the one that runs
+    last: Stand
+    month: int  #: number of the billing period …
+    since: float  #: … and the clock at its first reading
+    made: Mapping[str, Measurement]  #: averages and maxima, by name
 
 
 class Clock(NamedTuple):
@@ -81,24 +110,50 @@ Stranger = tuple[str, int, str]
 Totals = Mapping[tuple[str, str], Total]
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """All that is known of one meter besides its newest telegram."""
+#: What else the outcome hangs on: the rules of demand, the configured roles, whether the host knew the time.
+Terms = tuple[tuple[object, ...], Mapping[str, str], bool]
+
+
+class Before(NamedTuple):
+    """The newest reading of which nothing was doubtful, and what was made of it. Not kept over a restart. See still.py."""
+
+    names: tuple[str, ...]
+    told: object  #: its measurements of which something is remembered
+    devices: tuple[Device, ...]  #: as they were decoded
+    equipment_id: str  #: of the electricity meter
+    terms: Terms  #: under which it was looked at
+    known: tuple[tuple[str, Device], ...]  #: the devices with their roles
+    observed: tuple[Device, ...]  #: … and their totals
+    made: Mapping[str, Measurement]  #: totals, demand, and messages with the time since when they stand
+
+
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Memory(NamedTuple):  # noqa: PLW1641 -- it holds mappings, which have no hash
+    """All that is known of one meter besides its newest telegram. A NamedTuple, because one is made per telegram."""
 
     seq: int = 0  #: of the last reading
     roles: tuple[Bound, ...] = ()
-    totals: Totals = field(default_factory=lambda: MappingProxyType({}))
-    messages: Mapping[str, Standing] = field(default_factory=lambda: MappingProxyType({}))  #: by name; those that stand
-    states: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: event codes, registers, breakers, by name
-    #: States and messages of the last telegram, where it has no CRC.
-    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    marks: Marks = field(default_factory=lambda: MappingProxyType({}))
+    totals: Totals = _EMPTY
+    messages: Mapping[str, Standing] = _EMPTY  #: by name; those that stand
+    states: Mapping[str, str] = _EMPTY  #: event codes, registers, breakers, by name
+    hints: Mapping[str, str] = _EMPTY  #: states and messages of the last telegram, where it has no CRC
+    marks: Marks = _EMPTY
     clock: Clock | None = None
     strangers: tuple[Stranger, ...] = ()  #: of the last telegram, where it has no CRC
-    waiting: Mapping[Stranger, float] = field(default_factory=lambda: MappingProxyType({}))  #: see roles.py
-    #: Of the last reading only: values held back, and sentences about doubts that began with it.
-    held: int = field(default=0, compare=False)
-    doubts: tuple[str, ...] = field(default=(), compare=False)
+    waiting: Mapping[Stranger, float] = _EMPTY  #: see roles.py
+    demand: Demand | None = None
+    at: Moment = _NEVER  #: when the newest reading came
+    #: Of the last reading only, and no part of what is compared or kept: values held back, sentences about doubts that began.
+    held: int = 0
+    doubts: tuple[str, ...] = ()
+    registers: tuple[str, ...] = ()  #: names of those that it had
+    before: Before | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is kept."""
+        return isinstance(other, Memory) and self[:_KEPT] == other[:_KEPT]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON has it; numbers as text, so that none is rounded."""
@@ -118,6 +173,8 @@ class Memory:
             "clock": list(self.clock) if self.clock else None,
             "strangers": [list(stranger) for stranger in self.strangers],
             "waiting": [[list(stranger), at] for stranger, at in self.waiting.items()],
+            "at": list(self.at),
+            "demand": _demand_told(self.demand) if self.demand else None,
         }
 
     @classmethod
@@ -127,7 +184,7 @@ class Memory:
             (role, name): Total(day, Decimal(base), Decimal(last), at) for role, name, day, base, last, at in told.get("totals", ())
         }
         roles = tuple(Bound(*bound) for bound in told.get("roles", ()))
-        clock = told.get("clock")
+        clock, demand = told.get("clock"), told.get("demand")
         return cls(
             told.get("seq", 0),
             roles,
@@ -139,6 +196,8 @@ class Memory:
             _clock(*clock) if clock else None,
             tuple((medium, channel, name) for medium, channel, name in told.get("strangers", ())),
             {(medium, channel, name): at for (medium, channel, name), at in told.get("waiting", ())},
+            _demand(**demand) if demand else None,
+            Moment(*told.get("at", (None, None))),
         )
 
 
@@ -148,6 +207,9 @@ def _standing(told: str | list[str | None]) -> Standing:
     return Standing(text or "", datetime.fromisoformat(since) if since else None)
 
 
+_KEPT = Memory._fields.index("held")
+
+
 def _clock(at: float, monotonic: float, wall: float, doubted: str, strange: list[float] | None) -> Clock:
     return Clock(at, monotonic, wall, doubted, (strange[0], strange[1]) if strange else None)
 
@@ -155,17 +217,49 @@ def _clock(at: float, monotonic: float, wall: float, doubted: str, strange: list
 def _mark_told(mark: Mark) -> list[Any]:
     doubt = [str(mark.doubt.value), list(mark.doubt.at), *mark.doubt[2:]] if mark.doubt else None
     seen = [str(mark.seen[0]), mark.seen[1]] if mark.seen else None
-    return [_text(mark.value), _text(mark.shown), list(mark.at), doubt, seen]
+    return [_text(mark.value), _text(mark.shown), list(mark.at) if mark.at else None, doubt, seen]
 
 
-def _mark(value: str | None, shown: str | None, at: list[Any], doubt: list[Any] | None, seen: list[Any] | None) -> Mark:
+def _mark(value: str | None, shown: str | None, at: list[Any] | None, doubt: list[Any] | None, seen: list[Any] | None) -> Mark:
     return Mark(
         Decimal(value) if value is not None else None,
         Decimal(shown) if shown is not None else None,
-        Moment(*at),
+        Moment(*at) if at else None,
         Doubt(Decimal(doubt[0]), Moment(*doubt[1]), doubt[2], doubt[3]) if doubt else None,
         (Decimal(seen[0]), seen[1]) if seen else None,
     )
+
+
+def _demand_told(demand: Demand) -> dict[str, Any]:
+    return {
+        **demand._asdict(),
+        "window": list(demand.window),
+        "edges": [_stand_told(edge) if edge else None for edge in demand.edges],
+        "last": _stand_told(demand.last),
+        "made": [[name, str(one.value), one.unit, one.obis, one.at and one.at.isoformat()] for name, one in demand.made.items()],
+    }
+
+
+def _demand(window: list[int], edges: list[Any], last: list[Any], made: list[list[Any]], **rest: Any) -> Demand:
+    return Demand(
+        (window[0], window[1]),
+        edges=tuple(_stand(*edge) if edge else None for edge in edges),
+        last=_stand(*last),
+        made={
+            name: Measurement(Decimal(value), unit, obis, at and datetime.fromisoformat(at), derived=True)
+            for name, value, unit, obis, at in made
+        },
+        **rest,
+    )
+
+
+def _stand_told(stand: Stand) -> list[Any]:
+    return [*stand[:3], *map(_text, stand.registers)]
+
+
+def _stand(clock: float, monotonic: float | None, wall: float | None, *registers: str | None) -> Stand:
+    imported, exported = (None if text is None else Decimal(text) for text in registers)
+    return Stand(clock, monotonic, wall, (imported, exported))
 
 
 def _text(value: Decimal | None) -> str | None:

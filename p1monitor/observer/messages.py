@@ -12,6 +12,7 @@ from p1monitor.p1.records import Event, Measurement, Reading
 
 #: name -> what it is called in an event
 _MESSAGES = MappingProxyType({"message_text": "message", "message_code": "message code"})
+NAMES = frozenset(_MESSAGES)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -31,6 +32,8 @@ def messages(standing: Mapping[str, Standing], hints: Mapping[str, str], reading
     have been one of them (meters without CRC). Without CRC a change must be told twice, for a flipped bit makes one too;
     until then it is held. `hints` are those of the last reading.
     """
+    if not standing and not any(name in reading.values and reading.values[name].value for name in NAMES):
+        return Messages(standing, (), {})  # nothing stands and nothing is said: nearly always
     now, told, values = dict[str, Standing](), dict[str, str](), dict[str, Measurement]()
     events: list[Event] = []
     for name in _MESSAGES:

@@ -6,39 +6,66 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from types import MappingProxyType
 
-from p1monitor.observer import clocks, identity, plausible
+from p1monitor.observer import clocks, demand, identity, plausible, still
+from p1monitor.observer.demand import DEFAULT, Rules
 from p1monitor.observer.edges import changes
-from p1monitor.observer.memory import Memory
+from p1monitor.observer.memory import Before, Demand, Memory, Moment
 from p1monitor.observer.messages import messages
-from p1monitor.observer.roles import NONE_CONFIGURED, assign
+from p1monitor.observer.roles import ELECTRICITY, NONE_CONFIGURED, Cast, assign
 from p1monitor.observer.totals import count, with_values
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Reading
 
 
 def observe(
-    memory: Memory, reading: Reading, zone: tzinfo | None = None, configured: Mapping[str, str] = NONE_CONFIGURED
+    memory: Memory,
+    reading: Reading,
+    zone: tzinfo | None = None,
+    configured: Mapping[str, str] = NONE_CONFIGURED,
+    rules: Rules = DEFAULT,
 ) -> tuple[Memory, Reading]:
-    """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals and what happened.
+    """Number the reading, give its devices their roles, hold back what is doubtful, add today's totals, demand and what happened.
 
-    `zone` is the host's, for the local date of meters without a clock; `configured`: equipment identifier -> role.
+    `zone` is the host's, for the local date of meters without a clock; `configured`: equipment identifier -> role; `rules`
+    are those of demand.
     """
     seq = memory.seq + 1
     reading, strangers = identity.proven(memory.roles, memory.strangers, reading)
     seen = clocks.look(memory.clock, reading)
     if seen.at is None and reading.at is not None:
         reading = _without_clock(reading)
-    cast = assign(memory.roles, reading, memory.waiting, configured)
-    checked = plausible.check(memory.marks, reading, cast, seen.at)
+    received, before = reading.received, memory.before
+    host = received.wall if received is not None and received.known else None
+    now = new(Moment, (received.monotonic if received else None, host if seen.at is None else seen.at, None))
+    terms = rules, configured, received is not None and received.known
+    if before is not None and seen.at is not None and memory.demand is not None and still.same(before, reading, terms):
+        onward = demand.onward(memory.demand, seen.at, received, rules)
+        if onward is not None:
+            return _unchanged(memory, reading, seen, before, onward, now, rules)
+    if before is not None and still.same_devices(before, reading, terms):
+        cast = Cast(memory.roles, before.known)
+    else:
+        cast, memory = assign(memory.roles, reading, memory.waiting, configured), memory._replace(before=None)
+    checked = plausible.check(memory, reading, cast, now)
     if checked.held:
         reading = reading._replace(values=checked.values)
-    totals, made, devices = count(memory.totals, reading, checked.cast, zone)
+    doubtful = bool(checked.held or cast.waiting or cast.replaced)
+    if checked.devices != cast.devices:
+        cast, doubtful = cast._replace(devices=checked.devices), True
+    totals, made, devices = count(memory, reading, cast, zone)
+    broken = bool(checked.events) or ELECTRICITY in cast.replaced
+    counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
+    shown = counted if demand.timed(reading, seen.at) else None
+    if shown is not None:  # of what the meter counts itself, its own figures go out
+        made |= {name: one for name, one in shown.made.items() if name not in reading.values}
     told = messages(memory.messages, memory.hints, reading)
+    made |= told.values
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
         seq,
         reading.at,
-        reading.received,
-        with_values(reading.values, made | told.values) if made or told.values else reading.values,
+        received,
+        with_values(reading.values, {**made, **demand.left(shown, reading.values, rules)}),
         devices,
         (*reading.events, *seen.events, *cast.events, *checked.events, *told.events, *changed.events),
         reading.telegram,
@@ -57,10 +84,30 @@ def observe(
         seen.clock,
         strangers,
         cast.waiting,
+        counted,
+        now,
         checked.held,
         checked.doubts,
+        checked.registers,
+        None if doubtful else still.note(reading, cast.devices, observed, made, terms),
     )
     return remembered, observed
+
+
+def _unchanged(
+    memory: Memory, reading: Reading, seen: clocks.Seen, before: Before, onward: Demand, now: Moment, rules: Rules
+) -> tuple[Memory, Reading]:
+    """The same of a reading of which nothing that is remembered differs from the one before."""
+    seq, made = memory.seq + 1, before.made
+    if rules.limit_w is not None:
+        made = {**made, **demand.left(onward, reading.values, rules)}
+    _, at, received, values, _, events, telegram, frame, meter, equipment_id = reading
+    values = with_values(values, made)
+    events = (*events, *seen.events)
+    observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id))
+    _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, registers, _ = memory
+    told = seq, roles, totals, standing, states, hints, marks, seen.clock, strangers, waiting
+    return new(Memory, (*told, onward, now, 0, (), registers, before)), observed
 
 
 def _without_clock(reading: Reading) -> Reading:

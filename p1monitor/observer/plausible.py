@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from p1monitor.observer import limits
 from p1monitor.observer.judge import Rule, Verdict, judge
-from p1monitor.observer.memory import Mark, Marks, Moment
+from p1monitor.observer.memory import Mark, Marks, Memory, Moment
 from p1monitor.observer.roles import ELECTRICITY, Cast
 from p1monitor.p1.catalogue import TARIFFS, device_value
 from p1monitor.p1.frames import new
@@ -26,7 +26,7 @@ from p1monitor.p1.units import number
 #: A capture so much later than now is none: an hour for a clock that keeps the wrong summer time, and what clocks drift.
 AHEAD_S = 2 * 3600.0
 _NOTHING = Mark()
-_NAMES = frozenset(limits.REGISTERS)
+NAMES = frozenset(limits.REGISTERS)
 #: Total -> its rate registers, where the total may be made of them.
 _RATES = {f"energy_{flow}_kwh": tuple(f"energy_{flow}_t{n}_kwh" for n in range(1, TARIFFS + 1)) for flow in ("import", "export")}
 
@@ -36,7 +36,8 @@ class Checked(NamedTuple):
 
     marks: Marks
     values: Mapping[str, Measurement]
-    cast: Cast
+    devices: tuple[tuple[str, Device], ...]  #: (role, device)
+    registers: tuple[str, ...]  #: names of those of the electricity meter
     held: int = 0
     doubts: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
@@ -45,11 +46,11 @@ class Checked(NamedTuple):
 class _Checking:
     """What comes together while one reading is looked at."""
 
-    def __init__(self, marks: Marks, reading: Reading, cast: Cast, now: Moment) -> None:
-        self.old, self.reading, self.now = marks, reading, now
+    def __init__(self, marks: Marks, reading: Reading, replaced: tuple[str, ...], now: Moment, stood: Moment) -> None:
+        self.old, self.reading, self.now, self.stood = marks, reading, now, stood
         self.sure = reading.telegram.crc != "absent"
-        self.replaced = cast.replaced
-        self.marks: dict[tuple[str, str], Mark] = dict(marks)
+        self.replaced = replaced
+        self.marks: dict[tuple[str, str], Mark] = {}  # those that are new
         self.held = 0
         self.doubts: list[str] = []
         self.events: list[str] = []
@@ -58,6 +59,12 @@ class _Checking:
         """What is known of a register; of a new meter's only what its first telegrams said."""
         mark = self.old.get(key, _NOTHING)
         return Mark(doubt=mark.doubt, seen=mark.seen) if key[0] in self.replaced else mark
+
+    def miss(self, key: tuple[str, str]) -> None:
+        """Note that this reading says nothing of a register."""
+        mark = self.old.get(key)
+        if mark is not None and mark.at is None:
+            self.marks[key] = _with_moment(mark, self.stood)
 
     def take(self, key: tuple[str, str], verdict: Verdict) -> bool:
         """Note a verdict; True if the value is held."""
@@ -70,46 +77,62 @@ class _Checking:
         return verdict.held
 
 
-def check(marks: Marks, reading: Reading, cast: Cast, clock: float | None) -> Checked:
-    """Look at all registers of a reading. `clock` is the meter's time, where it has one that is believed."""
-    received = reading.received
-    host = received.wall if received is not None and received.known else None
-    now = Moment(received.monotonic if received else None, host if clock is None else clock)
-    here = _Checking(marks, reading, cast, now)
-    held = _electricity(here)
-    devices = tuple([(role, _device(here, role, device)) for role, device in cast.devices])
-    if not here.sure:
-        for key in [key for key, mark in here.marks.items() if mark.value is None and mark is marks.get(key)]:
-            del here.marks[key]  # a name that only a damaged telegram had
+def check(memory: Memory, reading: Reading, cast: Cast, now: Moment) -> Checked:
+    """Look at all registers of a reading, against what is remembered of them."""
+    marks, names = memory.marks, _registers(tuple(reading.values))
+    if names != memory.registers:  # one that is missing stood in the last reading, not in this one
+        marks = {key: mark if mark.at else _with_moment(mark, memory.at) for key, mark in marks.items()}
+    here = _Checking(marks, reading, cast.replaced, now, memory.at)
+    held = _electricity(here, names)
+    devices = cast.devices
+    if memory.before is None or devices is not memory.before.known:
+        devices = tuple([(role, _device(here, role, device)) for role, device in devices])
+    if here.marks:
+        marks = {**marks, **here.marks}
+    if not here.sure:  # less a name that only a damaged telegram had
+        marks = {key: mark for key, mark in marks.items() if mark.value is not None or key in here.marks}
     values = reading.values
     if held:
         values = MappingProxyType({**values, **{name: values[name]._replace(held=True) for name in held}})
-    events = tuple([Event(reading.at, received, "register", None, words) for words in here.events]) if here.events else ()
-    return Checked(here.marks, values, cast._replace(devices=devices), here.held, tuple(here.doubts), events)
+    events = tuple([Event(reading.at, reading.received, "register", None, words) for words in here.events])
+    return new(Checked, (marks, values, devices, names, here.held, tuple(here.doubts), events))
 
 
-def _electricity(here: _Checking) -> list[str]:
+def _with_moment(mark: Mark, at: Moment | None) -> Mark:
+    return new(Mark, (mark.value, mark.shown, at, mark.doubt, mark.seen))
+
+
+@lru_cache(maxsize=64)
+def _registers(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in NAMES)
+
+
+def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
     """Names of the registers that are held."""
     values, held = here.reading.values, list[str]()
     fuse: limits.Fuse | None = None
     settled = False  # a rate began anew, so its total may
-    for name in [name for name in values if name in _NAMES]:
+    for name in names:
         measurement = values[name]
-        value = measurement.value
+        value, key, made = measurement.value, (ELECTRICITY, name), measurement.derived
         if not isinstance(value, Decimal) or not value.is_finite():
+            here.miss(key)
             continue
-        key, made = (ELECTRICITY, name), measurement.derived
         if made and held and any(rate in held for rate in _RATES[name]):
             held.append(name)
             here.held += 1
+            here.miss(key)
             continue
         mark = here.old.get(key, _NOTHING) if not here.replaced else here.mark(key)
         if made and settled:
-            here.marks[key] = Mark(value, value, here.now)
+            here.marks[key] = Mark(value, value, None)
             continue
         if mark.value == value == mark.shown and mark.doubt is None:  # as it was: most registers, most of the time
-            here.marks[key] = new(Mark, (mark.value, mark.shown, here.now, None, None))
+            if mark.at is not None:
+                here.marks[key] = new(Mark, (mark.value, mark.shown, None, None, None))
             continue
+        if mark.at is None:
+            mark = _with_moment(mark, here.stood)
         fuse = fuse or (limits.fuse(values) if here.sure else limits.HOME)
         most = fuse.imports if "import" in name else fuse.others
         likely = most if here.sure else limits.likely(name, values, most)
@@ -118,6 +141,8 @@ def _electricity(here: _Checking) -> list[str]:
         settled = settled or bool(verdict.event)
         if here.take(key, verdict):
             held.append(name)
+        else:
+            here.marks[key] = _with_moment(verdict.mark, None)
     return held
 
 
@@ -131,11 +156,12 @@ def _device(here: _Checking, role: str, device: Device) -> Device:
         key, moment = (role, name), measurement.at or device.at
         captured = printed_at = moment.timestamp() if moment is not None else None
         mark = here.mark(key)
+        last = mark.at.captured if mark.at else None
         # One that was believed before stays so: it is the host's clock that was set.
-        if captured is not None and captured != mark.at.captured and _future(here, captured):
+        if captured is not None and captured != last and _future(here, captured):
             measurement, at, captured = measurement._replace(at=None), None, None
             values = {**(values or device.values), name: measurement}
-        if mark.value == value == mark.shown and mark.at.captured == captured and mark.doubt is None:
+        if mark.value == value == mark.shown and last == captured and mark.doubt is None:
             if mark.seen is not None:
                 here.marks[key] = mark._replace(seen=None)  # what was said once was a bit error
             continue  # the same capture
@@ -158,7 +184,8 @@ def _device(here: _Checking, role: str, device: Device) -> Device:
 
 def _last_capture(here: _Checking, role: str, at: datetime | None) -> datetime | None:
     """The capture time of a device whose register is held: that of its last one that is believed."""
-    known = [mark.at.captured for (whose, _), mark in here.marks.items() if whose == role and mark.at.captured is not None]
+    marks = {**here.old, **here.marks}
+    known = [mark.at.captured for (whose, _), mark in marks.items() if whose == role and mark.at and mark.at.captured is not None]
     return datetime.fromtimestamp(max(known), at.tzinfo) if at is not None and known else None
 
 

@@ -9,9 +9,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from p1monitor.observer.memory import Total, Totals
+from p1monitor.observer.memory import Memory, Total, Totals
 from p1monitor.observer.roles import ELECTRICITY, Cast
 from p1monitor.p1.catalogue import device_value
+from p1monitor.p1.frames import new
 from p1monitor.p1.records import Device, Measurement, Reading
 
 #: A telegram so soon after midnight is the day's beginning.
@@ -21,7 +22,10 @@ PATIENCE_S = 900.0
 #: … and captures of M-Bus devices come hourly, a few minutes past the hour (DSMR 4.x).
 CAPTURE_PATIENCE_S = 4200.0
 
-_ENERGY = (("energy_import_kwh", "energy_import_today_kwh"), ("energy_export_kwh", "energy_export_today_kwh"))
+#: Key of its total, name of the register, name of the day so far.
+_ENERGY = tuple(
+    ((ELECTRICITY, f"energy_{flow}_kwh"), f"energy_{flow}_kwh", f"energy_{flow}_today_kwh") for flow in ("import", "export")
+)
 
 #: name of the value made -> the value
 Made = dict[str, Measurement]
@@ -37,28 +41,58 @@ class _When(NamedTuple):
     known: bool  #: False: by a host that may not know the time. No day begins then
 
 
-def count(totals: Totals, reading: Reading, cast: Cast, zone: tzinfo | None) -> tuple[Totals, Made, tuple[Device, ...]]:
+def count(memory: Memory, reading: Reading, cast: Cast, zone: tzinfo | None) -> tuple[Totals, Made, tuple[Device, ...]]:
     """Count the day's totals on; return them as values of the reading, and its devices with their roles and totals.
 
     `zone` is the host's, for meters without a clock; None is the system's own.
     """
-    known, made = dict(totals), Made()
+    totals, changed, made, values = memory.totals, dict[tuple[str, str], Total](), Made(), reading.values
     now = reading.at or _arrival(reading, zone)
     sure = reading.at is not None or reading.received is None or reading.received.known
     when = _when(now, PATIENCE_S, known=sure) if now is not None else None
-    for name, today in _ENERGY:
-        measurement = reading.values.get(name)
-        if measurement is not None and when is not None:
-            total = _count(known.get((ELECTRICITY, name)), measurement, when, ELECTRICITY in cast.replaced)
-            if total is not None:
-                known[ELECTRICITY, name] = total
-                _show(made, today, total, measurement, when)
-    devices = tuple([_device(known, role, device, (now, sure), role in cast.replaced) for role, device in cast.devices])
-    return known, made, devices
+    for key, name, today in _ENERGY:
+        measurement, before = values.get(name), totals.get(key)
+        if before is None or measurement is None or not sure or not _stands(before, measurement, when, cast.replaced):
+            total = _electricity(before, measurement, when, ELECTRICITY in cast.replaced, memory.at.clock)
+            if total is None:
+                continue
+            changed[key] = before = total
+        if when is not None and measurement is not None:
+            _show(made, today, before, measurement, when)
+    known = memory.before
+    if known is not None and cast.devices is known.known:
+        devices = known.observed
+    else:
+        devices = tuple([_device(totals, changed, role, one, (now, sure), role in cast.replaced) for role, one in cast.devices])
+    return {**totals, **changed} if changed else totals, made, devices
+
+
+def _stands(total: Total, measurement: Measurement, when: _When | None, replaced: tuple[str, ...]) -> bool:
+    """Tell whether the register stands where it stood, on the same day: nearly every telegram."""
+    here = total.at is None and total.last == measurement.value and not measurement.held and not replaced
+    return here and when is not None and total.day == when.day
+
+
+def _electricity(
+    total: Total | None, measurement: Measurement | None, when: _When | None, replaced: bool, stood: float | None
+) -> Total | None:
+    if total is not None and total.at is None:
+        total = new(Total, (*total[:3], stood))
+    if measurement is None or when is None:
+        return total
+    counted = _count(total, measurement, when, replaced)
+    if counted is total or counted is None or not when.known:  # by a host that may not know the time Memory.at says nothing
+        return counted
+    return new(Total, (*counted[:3], None))
 
 
 def _device(
-    known: dict[tuple[str, str], Total], role: str, device: Device, arrived: tuple[datetime | None, bool], replaced: bool
+    totals: Totals,
+    changed: dict[tuple[str, str], Total],
+    role: str,
+    device: Device,
+    arrived: tuple[datetime | None, bool],
+    replaced: bool,
 ) -> Device:
     made = Made()
     now, sure = arrived
@@ -68,14 +102,14 @@ def _device(
         register, today = _names(device.medium, measurement.unit)
         if at is not None and name == register:
             when = _when(at, CAPTURE_PATIENCE_S, known=captured is not None or sure)
-            total = _count(known.get((role, name)), measurement, when, replaced)
+            total = _count(totals.get((role, name)), measurement, when, replaced)
             if total is not None:
-                known[role, name] = total
+                changed[role, name] = total
                 _show(made, today, total, measurement, when)
     return Device(device.channel, role, device.medium, device.equipment_id, device.at, with_values(device.values, made))
 
 
-def with_values(values: Mapping[str, Measurement], made: Made) -> Mapping[str, Measurement]:
+def with_values(values: Mapping[str, Measurement], made: Mapping[str, Measurement]) -> Mapping[str, Measurement]:
     """The same values and those that were made."""
     # A proxy's own copy() is several times faster than dict(proxy), and every telegram pays for it.
     together = values.copy() if isinstance(values, MappingProxyType) else dict(values)
@@ -101,7 +135,7 @@ def _count(total: Total | None, measurement: Measurement, when: _When, replaced:
         return Total(total.day, total.base, register, when.at)
     if not when.known:  # another day, says a host that may not know: the one that stands goes on when it does
         return total
-    before = when.at - when.since - total.at  # how long before midnight the last one came
+    before = when.at - when.since - (total.at or 0)  # how long before midnight the last one came
     base = total.last if when.since > NEAR_S and 0 <= before <= when.patience else register
     return Total(when.day, base, register, when.at)
 
@@ -117,7 +151,8 @@ def _show(made: Made, today: str, total: Total, measurement: Measurement, when: 
 
 
 def _made(total: Total, measurement: Measurement) -> Measurement:
-    return Measurement(total.last - total.base, measurement.unit, measurement.obis, measurement.at, measurement.held, derived=True)
+    value = total.last - total.base
+    return new(Measurement, (value, measurement.unit, measurement.obis, measurement.at, measurement.held, True))
 
 
 def _when(at: datetime, patience: float, *, known: bool) -> _When:

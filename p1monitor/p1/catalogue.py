@@ -12,7 +12,20 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from p1monitor.p1.codes import MEDIA
-from p1monitor.p1.rows import PHASES, TARIFFS, Row, energies, phases, powers
+from p1monitor.p1.rows import (
+    DEMAND_MINUTES,
+    DEMAND_MOST,
+    DEMAND_PERIODS_MOST,
+    PHASES,
+    TARIFFS,
+    DemandNames,
+    Row,
+    demand_names,
+    demands,
+    energies,
+    phases,
+    powers,
+)
 from p1monitor.p1.rows_meter import meter
 from p1monitor.p1.rows_quality import quality
 
@@ -21,12 +34,17 @@ __all__ = [
     "BY_OBIS",
     "CHANNELS",
     "CRC_MARKS",
+    "DEMAND_MINUTES",
+    "DEMAND_MOST",
+    "DEMAND_PERIODS_MOST",
     "NEVER_TWICE",
     "PHASES",
     "ROWS",
     "TARIFFS",
+    "DemandNames",
     "Row",
     "code_of",
+    "demand_names",
     "device_row",
     "device_value",
     "obis_of",
@@ -134,6 +152,7 @@ def _made() -> Iterator[Row]:
         yield Row("", f"power_l{phase}_w", "number", "W", f"Power L{phase}", "import less export of the phase")
     for side in ("import", "export"):
         yield Row("", f"energy_{side}_today_kwh", "register", "kWh", f"Energy {side} today", "registers since midnight")
+    yield from demands()
     yield Row("", "current_limit_export_a", "number", "A", "Current limit of export", "LU", diagnostic=True)
     yield Row("", "modem_reception", "state", "", "Modem, reception", "KWHIQ, display", diagnostic=True, seldom=True)
     for medium in (*sorted(set(MEDIA.values())), "unknown"):

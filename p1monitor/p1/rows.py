@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 #: Rate registers a telegram may carry. S50 §7: up to 16 tariffs must be tolerated.
 TARIFFS = 16
 PHASES = (1, 2, 3)
+
+#: Minutes of a demand period, and how many of them a sliding demand may span; at most an hour in all (ME381 manual §3.5.2).
+DEMAND_MINUTES = (1, 5, 10, 15, 30, 60)
+DEMAND_PERIODS_MOST = 15
+DEMAND_MOST = 60
+#: The period of nearly all meters, for which they have codes of their own.
+_QUARTER = 15
+_WINDOWS = {minutes * n for minutes in DEMAND_MINUTES for n in range(1, DEMAND_PERIODS_MOST + 1)}
+
+
+class DemandNames(NamedTuple):
+    """What a register's demand is called."""
+
+    register: str
+    running: str  #: average of the period that runs
+    last: str  #: of the one before
+    peak: str  #: the month's highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,31 @@ def powers() -> Iterator[Row]:
         (16, "power_average", "Average net power"),
     ):
         yield Row(f"1-B:{c}.24.0", f"{stem}_w", "number", "W", title, "LT; IDIS", "kW", (5, 3), diagnostic=True)
+
+
+@lru_cache(maxsize=len(_WINDOWS))
+def demand_names(minutes: int) -> tuple[DemandNames, DemandNames]:
+    """Names of import's and export's demand over so many minutes."""
+    imported, exported = (
+        DemandNames(
+            f"energy_{flow}_kwh",
+            f"average_power{side}_{minutes}m_w",
+            f"last_average_power{side}_{minutes}m_w",
+            f"monthly_power_peak{side}_w",
+        )
+        for flow, side in (("import", ""), ("export", "_export"))
+    )
+    return imported, exported
+
+
+def demands() -> Iterator[Row]:
+    """Demand over other times than the quarter-hour that meters count, and what a limit leaves."""
+    for minutes in sorted(_WINDOWS):
+        for names, title in zip(demand_names(minutes), ("Power import", "Power export"), strict=True):
+            if minutes != _QUARTER and minutes <= DEMAND_MOST:
+                yield Row("", names.running, "number", "W", f"{title}, average over {minutes} min so far", "registers")
+                yield Row("", names.last, "number", "W", f"{title}, last average over {minutes} min", "registers")
+    yield Row("", "power_left_w", "number", "W", "Power left below the limit", "demand that runs")
 
 
 def phases() -> Iterator[Row]:

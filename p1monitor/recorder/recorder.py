@@ -60,6 +60,7 @@ def build(
     count: Callable[[str, int], object] = lambda _key, _n: None,
     tell: Tell = lambda _key, _value: None,
     profile_of: Callable[[str], str] = lambda _meter: "auto",
+    billing_day_of: Callable[[str], int] = lambda _meter: 1,
     clock: Clock = SYSTEM,
     trusted: Callable[[], bool] | None = None,
     synchronised: Callable[[], bool] | None = None,
@@ -69,16 +70,17 @@ def build(
     """The recorder of an open store, which it closes at the end.
 
     `memory_of` gives the newest memory of a meter's observer, saved with what it observed; `count` takes what was dropped
-    ("undated", "held", "overrun"), `tell` what is going on; `profile_of` is a meter's country; `trusted` says whether the host
-    knows the time, `synchronised` whether it knows it for sure, which is `trusted` too where only that is given; `zone` is the
-    host's, None the system's own; `archive` is that of the store, made here if there is none.
+    ("undated", "held", "overrun"), `tell` what is going on; `profile_of` is a meter's country, `billing_day_of` the day on which
+    its billing period begins; `trusted` says whether the host knows the time, `synchronised` whether it knows it for sure, which
+    is `trusted` too where only that is given; `zone` is the host's, None the system's own; `archive` is that of the store, made
+    here if there is none.
     """
     host = HostClock(clock)
     knows = trusted or host.trusted, synchronised or trusted or host.synchronised
     if archive is None:
         disk = Disk(store.path)
         archive = Archive(store, open_journal(store, settings.sync, disk), settings.keep, disk, tell)
-    return Recorder(settings, store, archive, memory_of, count, profile_of, clock, *knows, zone)
+    return Recorder(settings, store, archive, memory_of, count, profile_of, billing_day_of, clock, *knows, zone)
 
 
 class Recorder:
@@ -94,17 +96,17 @@ class Recorder:
         memory_of: Callable[[str], Remembering | None],
         count: Callable[[str, int], object],
         profile_of: Callable[[str], str],
+        billing_day_of: Callable[[str], int],
         clock: Clock,
         trusted: Callable[[], bool],
         synchronised: Callable[[], bool],
         zone: tzinfo | None,
     ) -> None:
         self._store, self._archive, self._memory_of, self._count = store, archive, memory_of, count
-        self._profile_of = profile_of
+        self._profile_of, self._billing_day_of = profile_of, billing_day_of
         self._pause = max(SAVE_S, SAVE_SYNCS * settings.sync)
         self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
         self._load = load_profile(settings.load_profile_minutes)
-        self._billing_day = settings.billing_day
         self._ledgers: dict[str, Ledger] = {}
         self._held: deque[Reading] = deque()
         self._saved = clock.monotonic()
@@ -173,7 +175,7 @@ class Recorder:
     def _ledger(self, meter: str) -> Ledger:
         ledger = self._ledgers.get(meter)
         if ledger is None:
-            ledger = self._ledgers[meter] = Ledger(self._store, meter, self._load, self._billing_day)
+            ledger = self._ledgers[meter] = Ledger(self._store, meter, self._load, self._billing_day_of(meter))
         return ledger
 
     def _take(self, reading: Reading, ledger: Ledger) -> None:
