@@ -26,6 +26,7 @@ from p1monitor.errands import (
     moment,
     pace,
     read_bytes,
+    rebuilt,
     until_interrupted,
 )
 from p1monitor.rules import PROFILES
@@ -240,7 +241,6 @@ def export(
 @click.option("--rebuild", is_flag=True, help="Make all profiles again of the telegrams; the daemon must not run.")
 def verify(config: Path, history: Path | None, rebuild: bool) -> None:
     """Look whether the history is whole: a line for each fault."""
-    from p1monitor.recorder import remaking  # noqa: PLC0415
     from p1monitor.recorder.verify import faults  # noqa: PLC0415
 
     good = True
@@ -250,10 +250,7 @@ def verify(config: Path, history: Path | None, rebuild: bool) -> None:
             good = False
             click.echo(words)
         if rebuild:
-            settings = load_here(config)
-            profiles = {meter.name: meter.profile for meter in settings.meters}
-            periods = replace(settings.history or HistorySettings(), path=path)
-            for words in remaking.rebuilt(periods, lambda meter: profiles.get(meter, "auto")):
+            for words in rebuilt(config, path):
                 good = False
                 click.echo(words)
     sys.exit(0 if good else 1)

@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.rows import TABLES
 from p1monitor.settings import HistorySettings
 from tests.clocks import Hands
+from tests.cutting import TERMS
 from tests.readings import METER, WINTER
 
 #: Readings per batch.
@@ -46,7 +46,7 @@ class Staged:
             zone=WINTER,
         )
         self.recorder.replay(self._again)
-        self._memory = replace(self._memory, seq=max(self._memory.seq, self.store.last_seq(METER)))
+        self._memory = self._memory._replace(seq=max(self._memory.seq, self.store.last_seq(METER)))
         self.store.opened_for([METER])
 
     def run(self, seconds: int, step: int) -> None:
@@ -73,7 +73,7 @@ class Staged:
         self.recorder._archive.journal.close()
 
     def _again(self, meter: str, kept: Kept) -> tuple[Event, ...]:
-        self._memory, happened = afresh(self._memory, kept, "auto", meter)
+        self._memory, happened = afresh(self._memory, kept, TERMS, meter)
         return happened
 
 

@@ -20,7 +20,6 @@ from p1monitor.recorder.rebuild import Made
 from p1monitor.recorder.remaking import remade
 from p1monitor.recorder.rows import TABLES
 from p1monitor.recorder.verify import faults
-from p1monitor.settings import HistorySettings
 from tests.archiving import folder
 from tests.readings import METER
 from tests.staged import Staged, rows_of
@@ -68,7 +67,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def again(path: Path) -> list[tuple[str, Made]]:
     store = Store(path)
     try:
-        return list(remade(store, HistorySettings(path=path), lambda _: "auto"))
+        return list(remade(store, 15, lambda _: "auto", lambda _: 1))
     finally:
         store.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 from p1monitor.recorder.blocks import BlockError
 from p1monitor.recorder.kept import Kept, reading
@@ -17,38 +18,36 @@ from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.reading_back import Past
 from p1monitor.recorder.rebuild import Again, Made, rebuild
 from p1monitor.recorder.store import Store
-from p1monitor.settings import HistorySettings
 
 
-def remade(store: Store, settings: HistorySettings, profile_of: Callable[[str], str]) -> Iterator[tuple[str, Made]]:
+def remade(
+    store: Store, load_minutes: int, profile_of: Callable[[str], str], billing_day_of: Callable[[str], int]
+) -> Iterator[tuple[str, Made]]:
     """Make the profiles of each meter again, with these periods; `profile_of` is a meter's country.
 
     A block that is damaged is as one that is not there: rows that reach into it stay as they are.
     """
-    load = load_profile(settings.load_profile_minutes)
+    load = load_profile(load_minutes)
     with closing(Past(store.path)) as past:
         for meter in past.archived():
+            again = _again(past, meter, store.recorded(meter), profile_of(meter))
             try:
-                yield (
-                    meter,
-                    rebuild(store, meter, _again(past, meter, store.recorded(meter), profile_of), load, settings.billing_day),
-                )
+                yield meter, rebuild(store, meter, again, load, billing_day_of(meter))
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(sentence(store.path, error)) from error
 
 
-def rebuilt(settings: HistorySettings, profile_of: Callable[[str], str]) -> Iterator[str]:
+def rebuilt(path: Path, load_minutes: int, profile_of: Callable[[str], str], billing_day_of: Callable[[str], int]) -> Iterator[str]:
     """The same for a history that nobody else writes to: one sentence for each profile that was not what the telegrams say."""
-    if not settings.path.exists():
-        raise StoreError(f"{settings.path}: there is no history")
-    with closing(Store(settings.path)) as store:
-        for meter, made in remade(store, settings, profile_of):
+    if not path.exists():
+        raise StoreError(f"{path}: there is no history")
+    with closing(Store(path)) as store:
+        for meter, made in remade(store, load_minutes, profile_of, billing_day_of):
             for table, rows in made.others.items():
                 yield f"{meter}: {rows} rows of {table} were not what the telegrams say; they are now"
 
 
-def _again(past: Past, meter: str, recorded: int, profile_of: Callable[[str], str]) -> Iterator[Again]:
-    profile = profile_of(meter)
+def _again(past: Past, meter: str, recorded: int, profile: str) -> Iterator[Again]:
     for kept in _kept(past, meter):
         if kept.seq <= recorded:
             yield reading(kept, profile, meter), Stamp(kept.at, kept.offset, kept.status)
