@@ -15,6 +15,7 @@ from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
 from p1monitor.p1.records import Event as Happened
+from p1monitor.p1.records import Received
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.hostclock import HostClock
@@ -144,11 +145,11 @@ class Daemon:
         told = self._store.remembered(meter) if self._store else None
         return Memory.from_json(told) if told else Memory()
 
-    def _again(self, meter: str, kept: Kept) -> tuple[Happened, ...]:
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> tuple[Happened, ...]:
         """A reading of the journal, for the memory that was saved before it."""
         if meter not in self._memories:  # it is not in the configuration any more
             return ()
-        self._memories[meter], happened = afresh(self._memories[meter], kept, self._terms[meter], meter)
+        self._memories[meter], happened = afresh(self._memories[meter], kept, self._terms[meter], meter, received)
         return happened
 
     def _reader(self, meter: MeterSettings) -> Reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -32,18 +33,23 @@ BATCH = 6
 class Staged:
     """One life of the daemon; the next one goes on where it ended."""
 
-    def __init__(self, path: Path, model: str, now: int, scenes: Sequence[Scene] = ()) -> None:
-        self.now, self.frames = now, list[bytes]()
+    def __init__(
+        self, path: Path, model: str, now: int, scenes: Sequence[Scene] = (), *, ahead: float | None = 0.0, boot: str = "one"
+    ) -> None:
+        """`ahead` of the truth is the host's wall clock; None: it does not know the time, and begins in 1970."""
+        self.now, self.frames, self.counted, self.ahead = now, list[bytes](), Counter[str](), ahead
         self._model, self._scenes, self._framer = MODELS[model], tuple(scenes), Framer()
-        self._clock, self.store = Hands(float(now), 1000.0), Store(path)
+        self._clock, self.store = Hands(float(now if ahead is not None else 0), float(now % 1_000_000)), Store(path)
         self._memory = Memory.from_json(self.store.remembered(METER) or {})
         self.recorder = build(
             HistorySettings(path=path),
             self.store,
             memory_of=lambda _: self._memory,
             clock=self._clock,
-            trusted=lambda: True,
+            count=lambda key, n: self.counted.update({key: n}),
+            trusted=lambda: self.ahead is not None,
             zone=WINTER,
+            boot=boot,
         )
         self.recorder.replay(self._again)
         self._memory = self._memory._replace(seq=max(self._memory.seq, self.store.last_seq(METER)))
@@ -57,7 +63,7 @@ class Staged:
             sent = self._model.staged(datetime.fromtimestamp(self.now, UTC), 0, self._scenes)
             for event in self._framer.feed(render(sent)) if sent is not None else ():
                 assert isinstance(event, Frame)
-                received = Received(self.now + 0.3, self._clock.monotonic())
+                received = Received(self._clock.wall() + 0.3, self._clock.monotonic(), known=self.ahead is not None)
                 reading = decode(parse(event), received, meter=METER, frame=event.data)
                 self._memory, reading = observe(self._memory, reading, WINTER)
                 self.frames.append(event.data)
@@ -67,13 +73,17 @@ class Staged:
                 batch.clear()
         self.recorder.deliver(batch)
 
+    def set_clock(self) -> None:
+        """The host is told the time."""
+        self.ahead, self._clock._ahead = 0.0, self.now - self._clock.now
+
     def kill(self) -> None:
         """End, without a chance to save anything."""
         os.close(self.store._claim)
         self.recorder._archive.journal.close()
 
-    def _again(self, meter: str, kept: Kept) -> tuple[Event, ...]:
-        self._memory, happened = afresh(self._memory, kept, TERMS, meter)
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> tuple[Event, ...]:
+        self._memory, happened = afresh(self._memory, kept, TERMS, meter, received)
         return happened
 
 
