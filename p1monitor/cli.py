@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -246,13 +247,9 @@ def verify(config: Path, history: Path | None, rebuild: bool) -> None:
     good = True
     with explained():
         path = history_of(config, history)
-        for words in faults(path):
+        for words in chain(faults(path), rebuilt(config, path) if rebuild else ()):
             good = False
             click.echo(words)
-        if rebuild:
-            for words in rebuilt(config, path):
-                good = False
-                click.echo(words)
     sys.exit(0 if good else 1)
 
 

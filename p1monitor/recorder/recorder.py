@@ -23,6 +23,8 @@ from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.profiles import Bit, load_profile
+from p1monitor.recorder.samples import power, volts
+from p1monitor.recorder.seconds import Recent
 from p1monitor.recorder.store import Store
 from p1monitor.recorder.waiting import Waiting
 from p1monitor.settings import HistorySettings
@@ -116,6 +118,7 @@ class Recorder:
         self._ledgers: dict[str, Ledger] = {}
         self._waiting = waiting
         self._saved = clock.monotonic()
+        self.recent = Recent()
         self.saves = 0  #: how often profiles were saved
 
     def open(self) -> None:
@@ -165,8 +168,9 @@ class Recorder:
             if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
                 self._archive.note(meter, kept)
             events = again(meter, kept, None)
+            reading = restored(kept, self._profile_of(meter), meter)
+            self.recent.put(meter, kept.seq, kept.at, power(reading), volts(reading))
             if kept.seq > ledger.taken:
-                reading = restored(kept, self._profile_of(meter), meter)
                 ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
                 ledger.taken = kept.seq
                 entered += 1
@@ -198,6 +202,9 @@ class Recorder:
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
         self._archive.take(reading.meter, kept)
+        sample = ledger.newest
+        if sample is not None:
+            self.recent.put(ledger.meter, kept.seq, kept.at, sample.power, sample.volts)
 
     def _stamp(self, reading: Reading) -> Stamp | None:
         """The meter's time where it is sane; else the host's, as soon as that is known."""
