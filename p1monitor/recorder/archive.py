@@ -188,11 +188,8 @@ class Archive:
         return self.journal.room < ROOM_LEAST
 
     def _seal(self, meter: str, span: _Span) -> None:
-        def readings() -> Iterator[Kept]:
-            found = self.journal.replay(meter, span.first - 1, span.last)
-            return (kept_record.from_bytes(record.record) for record in found)
-
-        block = blocks.made(readings, self._shapes)
+        found = self.journal.replay(meter, span.first - 1, span.last)
+        block = blocks.made([kept_record.from_bytes(record.record) for record in found], self._shapes)
         self._store.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
         (number,) = self._store.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
         for shape in self._shapes.new():
