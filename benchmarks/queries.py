@@ -83,7 +83,7 @@ def last_hour(folder: Path) -> dict[str, Callable[[], object]]:
         memory, reading = observe(memory, decode(parse(Frame(frame)), received, meter=METER, frame=frame))
         recorder.deliver([reading])
     queries = Queries(path, recorder.recent)
-    end = int(at.timestamp())
+    end = int(begin.timestamp()) + HOUR_S + 899
     names = ["power_w", "voltage_l1_v", "voltage_l2_v", "voltage_l3_v"]
     found = queries.series(METER, names, end - HOUR_S, end, HOUR_S)
     if found["end"] != list(range(end - HOUR_S + 1, end + 1)):
