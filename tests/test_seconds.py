@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from p1monitor.live import Live
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.telegram import parse
@@ -19,6 +20,9 @@ from p1monitor.recorder.packing import Packer
 from p1monitor.recorder.samples import VOLTAGES
 from p1monitor.recorder.seconds import RECENT_MOST, Recent
 from p1monitor.recorder.streams import PackingError
+from p1monitor.settings import WebSettings
+from p1monitor.status import Status
+from p1monitor.webapp import create_app
 from tests.archiving import folder, path
 from tests.readings import METER
 from tests.staged import Staged
@@ -71,6 +75,18 @@ def test_every_second_of_blocks_and_of_what_is_not_sealed(path: Path, model: str
     for one in (queries, sealed, newer):
         one.close()
     again.recorder.close()
+
+
+def test_the_api_answers_by_second(path: Path) -> None:
+    life = Staged(path, "kwhiq", BEGIN)
+    life.run(600, 1)
+    queries = Queries(path, life.recorder.recent)
+    client = create_app(Live([METER]), queries, Status("test"), WebSettings()).test_client()
+    asked = f"/api/v1/series?names=power_w&from={life.now - 600}&to={life.now}&points=600"
+    told = client.get(asked, base_url="http://localhost").get_json()
+    assert told["power_w"]["mean"] == truth(life.frames, ["power_w"])[0]
+    queries.close()
+    life.recorder.close()
 
 
 def test_where_seconds_are_not_kept_any_more_there_are_minutes(path: Path) -> None:
