@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sqlite3
 import sys
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
 
+from p1monitor.recorder import sums
 from tests.readings import WINTER
 from tests.truth import House
 from tests.verdict import live, rebuilt
@@ -42,6 +44,7 @@ def main() -> int:
             wrong += [(table, totals[-1], lived.last)] if totals[-1][1:] != lived.last else []
         print(f"checked: {dict(lived.checked)}; days of other lengths: {lived.hours()}")
         wrong += rebuilt(lived, path)
+        wrong += list(sums.faults(sqlite3.connect(path)))
         print(f"made again after {time.perf_counter() - begin:.0f} s")
     print(f"{len(wrong)} wrong, as {str(wrong[:3])[:600]}" if wrong else "well")
     return 1 if wrong else 0

@@ -11,14 +11,19 @@ from p1monitor.recorder.kept import Kept
 from p1monitor.terms import Terms
 
 
-def afresh(memory: Memory, kept: Kept, terms: Terms, meter: str) -> tuple[Memory, tuple[Event, ...]]:
-    """What the observer remembers then, and what happened; what it had seen already changes nothing."""
+def afresh(
+    memory: Memory, kept: Kept, terms: Terms, meter: str, received: Received | None = None
+) -> tuple[Memory, tuple[Event, ...]]:
+    """What the observer remembers then, and what happened; what it had seen already changes nothing.
+
+    `received` tells when it came, where it has no stamp yet.
+    """
     if kept.seq <= memory.seq:
         return memory, ()
     wall = float(kept.at if kept.received is None else kept.received)
     clock = memory.clock
     # The monotonic clock is not kept: as much of it has passed as of the host's.
-    received = Received(wall, max(0.0, clock.monotonic + wall - clock.wall) if clock else 0.0)
+    received = received or Received(wall, max(0.0, clock.monotonic + wall - clock.wall) if clock else 0.0)
     reading = decode(parse(Frame(kept.frame, kept.crc)), received, terms.profile, meter=meter, frame=kept.frame)
     memory, reading = observe(memory._replace(seq=kept.seq - 1), reading, configured=terms.configured, rules=terms.rules)
     return memory, reading.events

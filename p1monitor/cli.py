@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ from p1monitor.errands import (
     moment,
     pace,
     read_bytes,
+    rebuilt,
     until_interrupted,
 )
 from p1monitor.rules import PROFILES
@@ -237,13 +239,15 @@ def export(
 @main.command()
 @config_option
 @history_option
-def verify(config: Path, history: Path | None) -> None:
+@click.option("--rebuild", is_flag=True, help="Make all profiles again of the telegrams; the daemon must not run.")
+def verify(config: Path, history: Path | None, rebuild: bool) -> None:
     """Look whether the history is whole: a line for each fault."""
     from p1monitor.recorder.verify import faults  # noqa: PLC0415
 
     good = True
     with explained():
-        for words in faults(history_of(config, history)):
+        path = history_of(config, history)
+        for words in chain(faults(path), rebuilt(config, path) if rebuild else ()):
             good = False
             click.echo(words)
     sys.exit(0 if good else 1)

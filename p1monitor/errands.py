@@ -15,7 +15,7 @@ from p1monitor import config as config_file
 from p1monitor import listen
 from p1monitor.config import ConfigError
 from p1monitor.rules import CHECKS
-from p1monitor.settings import Settings, SourceSettings
+from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings
 
 #: Exit status where the configuration or the command's words are wrong; systemd does not try again (RestartPreventExitStatus).
 WRONG = 2
@@ -69,6 +69,17 @@ def history_of(config: Path, history: Path | None) -> Path:
     settings = load_here(config).history
     assert settings is not None  # it is there without being written
     return settings.path
+
+
+def rebuilt(config: Path, history: Path) -> Iterator[str]:
+    """Make the profiles of a history again, with the configuration's periods; a sentence for each that was another."""
+    from p1monitor.recorder import remaking  # noqa: PLC0415 - loaded by the command that needs it
+
+    settings = load_here(config)
+    minutes = (settings.history or HistorySettings()).load_profile_minutes
+    known, other = {meter.name: meter for meter in settings.meters}, MeterSettings()  # it may not be configured any more
+    terms = (lambda meter: known.get(meter, other).profile, lambda meter: known.get(meter, other).billing_day)
+    yield from remaking.rebuilt(history, minutes, *terms)
 
 
 def moment(text: str | None, otherwise: int) -> int:

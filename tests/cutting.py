@@ -77,8 +77,8 @@ class Life:
         self.now += self._step
         return reading.seq
 
-    def _again(self, meter: str, kept: Kept) -> tuple[Event, ...]:
-        self.memory, happened = afresh(self.memory, kept, TERMS, meter)
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> tuple[Event, ...]:
+        self.memory, happened = afresh(self.memory, kept, TERMS, meter, received)
         return happened
 
 

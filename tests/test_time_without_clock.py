@@ -19,6 +19,7 @@ import pytest
 from p1monitor.observer.clocks import look
 from p1monitor.p1.records import Reading, Received
 from p1monitor.recorder import Queries
+from p1monitor.recorder.reading_back import EVER, telegrams
 from p1monitor.settings import InfluxSettings
 from p1monitor.sinks import House, SinkError, influxdb
 from tests.hostlives import (
@@ -175,10 +176,11 @@ def test_readings_without_a_clock_get_their_stamps_in_order_by_how_long_ago_they
 
 
 @by_clockless
-def test_readings_of_a_host_that_never_knows_are_not_stored_but_counted(lived: Lived, meter: str) -> None:
+def test_readings_of_a_host_that_never_knows_wait_in_the_journal(lived: Lived, meter: str) -> None:
     life, path = lived("1970 for ever", meter)
     assert rows(path, 'SELECT "end" FROM minute') == []
-    assert life.counted == {"held": LENGTH_S // PERIOD_S}
+    assert not life.counted
+    assert list(telegrams(path, None, *EVER)) == [moment.reading.frame for moment in life.moments]
 
 
 @told

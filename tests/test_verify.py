@@ -57,7 +57,8 @@ def test_a_damaged_block_is_named_and_all_others_stay_readable(lived: Path) -> N
     {
         "UPDATE archive SET readings = 7 WHERE from_seq = 1": "7 readings are said to be in it, 120 are",
         "UPDATE archive SET to_seq = 130 WHERE from_seq = 1": "overlaps",
-        "UPDATE daily_profile SET energy_import_wh = 0, date = '2030-01-01'": None,
+        "UPDATE daily_profile SET energy_import_wh = 0": "are not those of load_profile",
+        'UPDATE load_profile SET energy_import_wh = 7 WHERE "end" % 7200 = 0': "is lower at 2026-01-15T1",
         "DELETE FROM shape": "cannot be read",
     }.items(),
 )

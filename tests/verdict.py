@@ -153,7 +153,7 @@ def rebuilt(lived: Lived, path: Path) -> list[object]:
     after = _all(path)
     wrong: list[object] = [(table, before[table] ^ after[table]) for table in TABLES if before[table] != after[table]]
     rows = sum(len(before[table]) for table in TABLES)
-    return wrong if made == rows else [*wrong, (made, rows)]
+    return wrong if made == (rows, {}) else [*wrong, (made, rows)]
 
 
 def _again(lived: Lived) -> Iterator[Again]:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from p1monitor.recorder import blocks, kept_record
+from p1monitor.recorder import blocks, kept_record, waiting
 from p1monitor.recorder.card import SIZE
 from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import ROOM_LEAST, Journal
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST
+from p1monitor.recorder.records import Record
 from p1monitor.recorder.retention import DROPPED_MOST, parse
 from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.store import Store
@@ -103,10 +104,21 @@ class Archive:
     def replay(self) -> Iterator[tuple[str, Kept]]:
         """What the journal has, in order."""
         for record in self.journal.replay():
+            if record.meter.startswith(waiting.MARK):
+                continue
             try:
                 yield record.meter, kept_record.from_bytes(record.record)
             except ValueError as error:
                 log.warning("%s: %s; it was left out", self.journal.path, error)
+
+    def waiting(self) -> Iterator[Record]:
+        """What the journal has without a stamp."""
+        return waiting.of_journal(self.journal.replay())
+
+    def forget(self, meter: str, up_to: int) -> None:
+        """These are in the history and on the card."""
+        for name in (meter, waiting.MARK + meter):
+            self.journal.sealed(name, up_to)
 
     def due(self) -> bool:
         """Whether an hour is over, or the journal gets full."""
@@ -144,7 +156,7 @@ class Archive:
     def safe(self) -> None:
         """What is in the history is on the card: the journal's room may be used again."""
         for meter, last in self._sealed.items():
-            self.journal.sealed(meter, last)
+            self.forget(meter, last)
         self._sealed.clear()
 
     def saved(self, meter: str, seq: int) -> None:
@@ -176,11 +188,8 @@ class Archive:
         return self.journal.room < ROOM_LEAST
 
     def _seal(self, meter: str, span: _Span) -> None:
-        def readings() -> Iterator[Kept]:
-            found = self.journal.replay(meter, span.first - 1, span.last)
-            return (kept_record.from_bytes(record.record) for record in found)
-
-        block = blocks.made(readings, self._shapes)
+        found = self.journal.replay(meter, span.first - 1, span.last)
+        block = blocks.made([kept_record.from_bytes(record.record) for record in found], self._shapes)
         self._store.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
         (number,) = self._store.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
         for shape in self._shapes.new():

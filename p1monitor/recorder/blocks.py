@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -28,21 +28,21 @@ class Block(NamedTuple):
     content: bytes
 
 
-def made(readings: Callable[[], Iterable[Kept]], shapes: Shapes) -> Block:
-    """A block of readings, which are asked for twice: to pack them, and to compare what comes back.
+def made(readings: Sequence[Kept], shapes: Shapes) -> Block:
+    """A block of readings, which are compared with what comes back of it.
 
     What does not come back as it was, to the byte, is kept verbatim: no cleverness may cost a reading.
     """
     packer = Packer(shapes)
-    for kept in readings():
+    for kept in readings:
         packer.add(kept)
     try:
         content = packer.pack()
-        if all(one == other for one, other in zip_longest(unpack(content, shapes), readings())):
+        if all(one == other for one, other in zip_longest(unpack(content, shapes), readings)):
             return Block(PACKED, content)
     except (PackingError, ValueError):
         pass
-    framed = b"".join(records.framed("", kept.seq, kept_record.to_bytes(kept)) for kept in readings())
+    framed = b"".join(records.framed("", kept.seq, kept_record.to_bytes(kept)) for kept in readings)
     return Block(VERBATIM, zlib.compress(framed, 9))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 from p1monitor.clock import SYSTEM, Clock
 
 #: systemd-timesyncd makes it when it has set the clock for the first time since boot.
 SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+#: Another one after each start of the host.
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 #: A Pi without a clock begins at its last shutdown or at the image's build; no p1monitor is older than this (2026-01-01).
 WALL_LEAST = 1_767_225_600.0
 #: Other time services leave no mark: after so long a year that can be is believed.
@@ -37,3 +40,11 @@ class HostClock:
 
     def _can_be(self) -> bool:
         return self._clock.wall() >= WALL_LEAST
+
+
+def boot() -> str:
+    """The name of this run of the host: its monotonic time goes on as long as that stays. One of no worth if there is none."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return secrets.token_hex(8)

@@ -63,6 +63,7 @@ class Ledger:
         self.meter = meter
         self.taken = store.recorded(meter)  #: number of the newest reading that was offered
         self.entered = self.taken  #: … and of the newest in the profiles
+        self.newest: Sample | None = None  #: of the electricity meter
         self.events: list[tuple[int, tuple[Event, ...]]] = []
         self._store = store
         self._levels = (MINUTE, load, DAILY, billing(billing_day))
@@ -111,6 +112,7 @@ class Ledger:
         monotonic = reading.received.monotonic if reading.received else None
         power = samples.watts(get("power_w"))
         sample = new(Sample, (place.segment_id, at, offset, monotonic, self._registers, power, volts, status, peak))
+        self.newest = sample
         status = place.folds[""].add(sample)
         for device, submeter in submeters:
             self._capture(device, submeter, reading.seq, stamp)

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock, local
 
+from p1monitor.recorder import seconds
+from p1monitor.recorder.levels import MINUTE
 from p1monitor.recorder.opening import StoreError, opened_for_reading
 from p1monitor.recorder.rows import TABLES, Table, captured
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
+from p1monitor.recorder.seconds import Recent
 from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
 
 #: name in a question -> table
@@ -29,17 +32,17 @@ NEAR_CAPTURE_S = 3 * 3600
 _DAY_S = 86_400
 _FLOWS = ("energy_import_kwh", "energy_export_kwh")
 
-
-#: Reads single readings of a meter: names, start and end; columns come back.
-Seconds = Callable[[str, Sequence[str], float, float], dict[str, object]]
+#: A span of an hour or so may be told second by second, where minutes are too few.
+_SECONDS_MOST_S = 2 * 3600
 
 
 class Queries:
     """Answers of one history file."""
 
-    def __init__(self, path: Path, kept: Seconds | None = None) -> None:
+    def __init__(self, path: Path, recent: Recent | None = None) -> None:
+        """`recent` is what the recorder in this process has in memory."""
         self.path = path
-        self._kept = kept
+        self._recent = recent or Recent()
         self._own = local()
         self._lock = Lock()
         self._all: list[sqlite3.Connection] = []
@@ -76,11 +79,17 @@ class Queries:
         """Columns of minimum, mean and maximum, in at most about so many rows, of the profile that suits the span.
 
         Rows are as long as they are: each has its start and its end. Where nothing is known there is one row of nulls. A
-        name that no profile has is all nulls.
+        name that no profile has is all nulls. A span of an hour or so is told by single readings, where they are kept.
         """
         device = self._electricity(meter)
         if device is None:
             return columns(names, ())
+        if end - start <= _SECONDS_MOST_S and (end - start) / MINUTE.seconds < points / 2:
+            single = self._pieces(meter, names, start, end)
+            first = 'SELECT min("end") FROM minute WHERE device = ? AND "end" > ? AND start < ?'
+            (minute,) = self._db.execute(first, (device, start, end)).fetchone()
+            if single and (minute is None or single[0].end <= minute):
+                return columns(names, thinned(single, start, end, points))
         table = TABLES[self._suiting(device, start, end, points)]
         wanted = [field for name in names for field in fields(name, table)]
         sql = f"""SELECT start, "end", samples, {", ".join(wanted)} FROM {table.name}
@@ -89,8 +98,12 @@ class Queries:
         return columns(names, thinned(rows, start, end, points))
 
     def seconds(self, meter: str, names: Sequence[str], start: float, end: float) -> dict[str, object]:
-        """Every single reading between two moments, where they are kept: `kept` reads them."""
-        return self._kept(meter, names, start, end) if self._kept is not None else columns(names, ())
+        """Every single reading between two moments, where they are kept."""
+        return columns(names, self._pieces(meter, names, start, end))
+
+    def _pieces(self, meter: str, names: Sequence[str], start: float, end: float) -> list[Piece]:
+        last, found = seconds.archived(self._db, meter, names, start, end)
+        return seconds.pieces(found + self._recent.look(meter, names, last, start, end))
 
     def profile(self, name: str, meter: str, start: float, end: float) -> dict[str, object]:
         """Rows of a profile whose end lies between two moments. Registers go on when a meter is replaced.

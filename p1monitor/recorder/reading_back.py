@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from p1monitor.recorder import blocks, kept_record, records, tail
+from p1monitor.recorder import blocks, kept_record, records, tail, waiting
 from p1monitor.recorder.blocks import Block
 from p1monitor.recorder.card import scan
 from p1monitor.recorder.journal import path_of, unpacked
@@ -71,9 +71,20 @@ class Past:
         """What the journal and its tail have beyond these numbers."""
         newest = dict(after)
         for record in (*self._card(), *self._tail()):
+            if record.meter.startswith(waiting.MARK):
+                continue
             if record.seq > newest.get(record.meter, 0):
                 newest[record.meter] = record.seq
                 yield record.meter, kept_record.from_bytes(record.record)
+
+    def unstamped(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
+        """What waits there for the host's clock, beyond these numbers."""
+        newest = dict(after)
+        for record in waiting.of_journal((*self._card(), *self._tail())):
+            meter = record.meter.removeprefix(waiting.MARK)
+            if record.seq > newest.get(meter, 0):
+                newest[meter] = record.seq
+                yield meter, waiting.from_bytes(record.record)[0]
 
     def archived(self) -> dict[str, int]:
         """The newest number of each meter in a block."""
@@ -105,5 +116,8 @@ def telegrams(path: Path, meter: str | None, start: int, end: int) -> Iterator[b
         for row in past.rows(meter, start, end):
             yield from (kept.frame for kept in past.block(row) if start <= kept.at < end)
         for name, kept in past.journal(after):
+            after[name] = kept.seq
             if meter in {None, name} and start <= kept.at < end:
                 yield kept.frame
+        if (start, end) == EVER:
+            yield from (kept.frame for name, kept in past.unstamped(after) if meter in {None, name})

@@ -1,12 +1,13 @@
 """Profiles made again from kept readings, beside those that are there, and swapped in. Never touches a row it cannot make whole.
 
-What was kept has gaps: it may begin late, end early, or lack readings in between. Rows that reach over such an edge stay as
-they are; so do events and single captures, which the readings do not tell again.
+What was kept has gaps: it may begin late, end early, or lack readings in between. Rows that lost readings to such an edge stay
+as they are; so do events and single captures, which the readings do not tell again.
 """
 
 # ruff: noqa: S608 -- SQL is put together of the profiles' tables only
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.levels import Level
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import TABLES, Table
 from p1monitor.recorder.store import Store
 
 #: Readings between two saves into the temporary file.
@@ -25,6 +26,13 @@ SAVE_EVERY = 100_000
 Again = tuple[Reading, Stamp]
 
 
+class Made(NamedTuple):
+    """What came of it."""
+
+    rows: int  #: that were put in
+    others: dict[str, int]  #: table -> rows that were there before and are others now, or were missing or too many
+
+
 class Edge(NamedTuple):
     """Between two moments no readings were kept, though some were recorded; None: for ever."""
 
@@ -32,8 +40,8 @@ class Edge(NamedTuple):
     before: int | None
 
 
-def rebuild(store: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int = 1) -> int:
-    """Make the profiles of one meter again, of readings in order of their sequence; how many rows were put in comes back."""
+def rebuild(store: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int = 1) -> Made:
+    """Make the profiles of one meter again, of readings in order of their sequence."""
     with TemporaryDirectory(dir=store.path.parent) as folder:
         path = Path(folder) / "again.sqlite"
         fresh = Store(path)
@@ -41,7 +49,7 @@ def rebuild(store: Store, meter: str, readings: Iterable[Again], load: Level, bi
             edges = _told(fresh, meter, readings, load, billing_day, store)
         finally:
             fresh.close()
-        return 0 if edges is None else _swapped(store, meter, path, edges)
+        return Made(0, {}) if edges is None else _swapped(store, meter, path, edges)
 
 
 def _told(fresh: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int, store: Store) -> list[Edge] | None:
@@ -70,8 +78,7 @@ def _save(fresh: Store, ledger: Ledger) -> None:
     ledger.written()
 
 
-def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> int:
-    whole = " AND ".join(["1", *(_apart(edge) for edge in edges)])
+def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> Made:
     with store.beside(path, "again") as db:
         number = {"meter": meter}
         # Rows that were made again belong to the segments that are there: the newest that had begun.
@@ -84,27 +91,61 @@ def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> int:
                 JOIN main.meter m ON m.id = d.meter WHERE m.name = :meter""",
             number,
         )
-        made = 0
+        whole = " AND ".join(["1", *(_apart(edge) for edge in edges if _lost(db, meter, edge))])
+        count, others = 0, dict[str, int]()
         with store.transaction():
             for table in TABLES.values():
-                rest = [one for one in table.all if one not in {"device", "segment"}]
-                columns = ", ".join(f'"{one}"' for one in rest)
-                covered = f"EXISTS (SELECT 1 FROM same WHERE same.segment = old.segment) AND {whole}"
-                if table.name == "minute":  # older ones were dropped from there and made again here
-                    least = 'SELECT coalesce(min("end"), 0) FROM main.minute WHERE device IN (SELECT device FROM same)'
-                    oldest = db.execute(least).fetchone()[0]
-                    made_again = f'{whole} AND "end" >= {int(oldest)}'
-                else:
-                    made_again = whole
-                db.execute(f"DELETE FROM main.{table.name} AS old WHERE {covered}")
-                found = db.execute(
-                    f"""INSERT INTO main.{table.name} (device, segment, {columns})
-                    SELECT same.device, same.segment, {columns} FROM again.{table.name} new
-                    JOIN same ON same.again = new.segment WHERE {made_again} AND same.segment IS NOT NULL"""
-                )
-                made += found.rowcount
+                made, different = _exchanged(db, table, whole)
+                count += made
+                if different:
+                    others[table.name] = different
         db.execute("DROP TABLE temp.same")
-        return made
+        return Made(count, others)
+
+
+def _lost(db: sqlite3.Connection, meter: str, edge: Edge) -> bool:
+    """Whether readings are missing there; after a kill some numbers were only never given."""
+    if edge.after is None or edge.before is None:
+        return True
+    many = """SELECT sum(p.samples) FROM {0}.load_profile p JOIN {0}.device d ON d.id = p.device JOIN {0}.meter m ON m.id = d.meter
+        WHERE m.name = ? AND p."end" >= ? AND p.start <= ?"""
+    near = meter, min(edge), max(edge)  # type: ignore[type-var]  # neither is None
+    there, again = (db.execute(many.format(one), near).fetchone()[0] for one in ("main", "again"))
+    return bool(there != again)
+
+
+def _exchanged(db: sqlite3.Connection, table: Table, whole: str) -> tuple[int, int]:
+    """Put the rows of one profile in place of those that are there; how many there are, and how many are others."""
+    name, rest = table.name, ", ".join(f'"{one}"' for one in table.all if one not in {"device", "segment"})
+    alike = " AND ".join(f'made."{one}" = old."{one}"' for one in table.key)
+    # A row that has more samples knows of readings that were not kept.
+    least = f"(old.samples = 0 OR EXISTS (SELECT 1 FROM made WHERE {alike} AND made.samples >= old.samples))"
+    covered = f"EXISTS (SELECT 1 FROM same WHERE same.segment = old.segment) AND {whole} AND {least}"
+    for one in ("made", "gone"):
+        db.execute(f"DROP TABLE IF EXISTS temp.{one}")
+    db.execute(
+        f"""CREATE TEMP TABLE made AS SELECT same.device, same.segment, {rest} FROM again.{name} new
+        JOIN same ON same.again = new.segment WHERE same.segment IS NOT NULL"""
+    )
+    if name == "minute":  # older ones were dropped from there and made again here
+        least = 'SELECT coalesce(min("end"), 0) FROM main.minute WHERE device IN (SELECT device FROM same)'
+        db.execute(f'DELETE FROM made WHERE "end" < ({least})')
+    db.execute(f"CREATE INDEX temp.made_by_key ON made ({', '.join(map(_quoted, table.key))})")
+    db.execute(f"CREATE TEMP TABLE gone AS SELECT device, segment, {rest} FROM main.{name} AS old WHERE {covered}")
+    db.execute(f"DELETE FROM main.{name} AS old WHERE {covered}")
+    db.execute(f"DELETE FROM made WHERE NOT ({whole}) OR EXISTS (SELECT 1 FROM main.{name} old WHERE {alike})")
+    count = db.execute(f"INSERT INTO main.{name} (device, segment, {rest}) SELECT * FROM made").rowcount
+    less, more = (
+        int(db.execute(f"SELECT count(*) FROM (SELECT * FROM {one} EXCEPT SELECT * FROM {other})").fetchone()[0])
+        for one, other in (("gone", "made"), ("made", "gone"))
+    )
+    for one in ("made", "gone"):
+        db.execute(f"DROP TABLE temp.{one}")
+    return count, max(less, more)
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'
 
 
 def _apart(edge: Edge) -> str:

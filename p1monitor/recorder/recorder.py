@@ -7,7 +7,6 @@ what a kill takes of them is made again at the next start, of the readings that 
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.p1.records import Event, Reading, Received
+from p1monitor.recorder import hostclock
 from p1monitor.recorder.archive import Archive, Tell, open_journal
 from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.hostclock import HostClock
@@ -23,7 +23,10 @@ from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.profiles import Bit, load_profile
+from p1monitor.recorder.samples import power, volts
+from p1monitor.recorder.seconds import Recent
 from p1monitor.recorder.store import Store
+from p1monitor.recorder.waiting import Waiting
 from p1monitor.settings import HistorySettings
 from p1monitor.sinks import Policy, SinkError
 
@@ -33,8 +36,6 @@ SAVE_S = 300.0
 SAVE_SYNCS = 15
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
-#: Readings without a time of their own that wait for the host's clock: as many as a stalled card may hold up.
-HELD_MOST = 3600
 #: A meter's clock that is further ahead of a host that knows the time is wrong.
 AHEAD_S = 86_400
 
@@ -43,6 +44,10 @@ HEARTBEAT_S = 1.0
 
 #: A card that stalls for an hour is waited for; then the oldest readings go, counted.
 POLICY = Policy(live=False, queue=3600, batch=60, heartbeat_s=HEARTBEAT_S)
+
+
+#: Lets an observer see a kept reading once more, and when it came, where that is all that is known of its time.
+Again = Callable[[str, Kept, Received | None], tuple[Event, ...]]
 
 
 class Remembering(Protocol):
@@ -66,6 +71,7 @@ def build(
     synchronised: Callable[[], bool] | None = None,
     zone: tzinfo | None = None,
     archive: Archive | None = None,
+    boot: str | None = None,
 ) -> Recorder:
     """The recorder of an open store, which it closes at the end.
 
@@ -73,14 +79,15 @@ def build(
     ("undated", "held", "overrun"), `tell` what is going on; `profile_of` is a meter's country, `billing_day_of` the day on which
     its billing period begins; `trusted` says whether the host knows the time, `synchronised` whether it knows it for sure, which
     is `trusted` too where only that is given; `zone` is the host's, None the system's own; `archive` is that of the store, made
-    here if there is none.
+    here if there is none; `boot` names this run of the host.
     """
     host = HostClock(clock)
     knows = trusted or host.trusted, synchronised or trusted or host.synchronised
     if archive is None:
         disk = Disk(store.path)
         archive = Archive(store, open_journal(store, settings.sync, disk), settings.keep, disk, tell)
-    return Recorder(settings, store, archive, memory_of, count, profile_of, billing_day_of, clock, *knows, zone)
+    waiting = Waiting(archive.journal, count, boot if boot is not None else hostclock.boot())
+    return Recorder(settings, store, archive, waiting, memory_of, count, profile_of, billing_day_of, clock, *knows, zone)
 
 
 class Recorder:
@@ -93,6 +100,7 @@ class Recorder:
         settings: HistorySettings,
         store: Store,
         archive: Archive,
+        waiting: Waiting,
         memory_of: Callable[[str], Remembering | None],
         count: Callable[[str, int], object],
         profile_of: Callable[[str], str],
@@ -108,18 +116,19 @@ class Recorder:
         self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
         self._load = load_profile(settings.load_profile_minutes)
         self._ledgers: dict[str, Ledger] = {}
-        self._held: deque[Reading] = deque()
+        self._waiting = waiting
         self._saved = clock.monotonic()
+        self.recent = Recent()
         self.saves = 0  #: how often profiles were saved
 
     def open(self) -> None:
         """The store is open already: its troubles are told at start."""
 
-    def replay(self, again: Callable[[str, Kept], tuple[Event, ...]] = lambda _meter, _kept: ()) -> int:
+    def replay(self, again: Again = lambda _meter, _kept, _received: ()) -> int:
         """Once, before anything is delivered: what the journal has and the profiles have not is entered again, and saved.
 
-        `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what happened then.
-        How many readings were entered comes back.
+        `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what happened then;
+        of one without a stamp it is told when that came. How many readings were entered comes back.
         """
         try:
             return self._replay(again)
@@ -144,8 +153,6 @@ class Recorder:
         """Save the rest and close the store."""
         try:
             self._release()
-            if self._held:
-                self._count("held", len(self._held))
             self._archive.journal.sync()
             self._save(closed=True)
             self._store.close()
@@ -153,21 +160,23 @@ class Recorder:
         except (sqlite3.Error, OSError) as error:
             raise SinkError(sentence(self._store.path, error)) from error
 
-    def _replay(self, again: Callable[[str, Kept], tuple[Event, ...]]) -> int:
+    def _replay(self, again: Again) -> int:
         archived: dict[str, int] = {}
         entered = 0
         for meter, kept in self._archive.replay():
             ledger = self._ledger(meter)
             if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
                 self._archive.note(meter, kept)
-            events = again(meter, kept)
+            events = again(meter, kept, None)
+            reading = restored(kept, self._profile_of(meter), meter)
+            self.recent.put(meter, kept.seq, kept.at, power(reading), volts(reading))
             if kept.seq > ledger.taken:
-                reading = restored(kept, self._profile_of(meter), meter)
                 ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
                 ledger.taken = kept.seq
                 entered += 1
         for meter, seq in archived.items():
-            self._archive.journal.sealed(meter, seq)
+            self._archive.forget(meter, seq)
+        self._waiting.recall(self._archive.waiting(), lambda meter: self._ledger(meter).taken, self._profile_of, again)
         if entered:
             self._save(closed=False)
         return entered
@@ -180,15 +189,12 @@ class Recorder:
 
     def _take(self, reading: Reading, ledger: Ledger) -> None:
         stamp = self._stamp(reading)
-        if stamp is not None and not self._waits(reading.meter):
+        if stamp is not None and not self._waiting.of(reading.meter):
             self._enter(self._dated(reading), stamp, ledger)
         elif reading.received is None:
             self._count("undated", 1)
         else:
-            if len(self._held) >= HELD_MOST:
-                self._held.popleft()
-                self._count("held", 1)
-            self._held.append(reading)
+            self._waiting.take(reading, reading.received)
         ledger.taken = reading.seq
 
     def _enter(self, reading: Reading, stamp: Stamp, ledger: Ledger) -> None:
@@ -196,9 +202,9 @@ class Recorder:
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
         self._archive.take(reading.meter, kept)
-
-    def _waits(self, meter: str) -> bool:
-        return bool(self._held) and any(reading.meter == meter for reading in self._held)
+        sample = ledger.newest
+        if sample is not None:
+            self.recent.put(ledger.meter, kept.seq, kept.at, sample.power, sample.volts)
 
     def _stamp(self, reading: Reading) -> Stamp | None:
         """The meter's time where it is sane; else the host's, as soon as that is known."""
@@ -234,14 +240,17 @@ class Recorder:
 
     def _release(self) -> None:
         """The host knows the time now: readings that waited get their stamps, by how long ago they came."""
-        if not self._trusted():
+        if not self._waiting or not self._trusted():
             return
-        while self._held:
-            reading = self._held[0]
+        while self._waiting:
+            reading = self._waiting.oldest
             stamp = self._stamp(reading)
             if stamp is not None:
-                self._enter(self._dated(reading), stamp, self._ledger(reading.meter))
-            self._held.popleft()
+                ledger = self._ledger(reading.meter)
+                self._enter(self._dated(reading), stamp, ledger)
+                ledger.taken = max(ledger.taken, reading.seq)
+            self._waiting.done()
+        self._archive.journal.sync(self._clock.monotonic())  # unstamped, they are of no use after a power cut
 
     def _due(self) -> bool:
         if self._archive.due() or any(ledger.events for ledger in self._ledgers.values()):
@@ -262,7 +271,7 @@ class Recorder:
                     memory = self._memory_of(meter)
                     if memory is not None:
                         self._store.remember(meter, memory.to_json())
-                    self._store.record(meter, ledger.entered, closed=closed)
+                    self._store.record(meter, ledger.entered, closed=closed and not self._waiting.of(meter))
         except BaseException:
             archive.failed()
             raise

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from p1monitor.recorder import sums
 from p1monitor.recorder.blocks import BlockError
 from p1monitor.recorder.card import scan
 from p1monitor.recorder.journal import path_of
@@ -14,11 +15,6 @@ from p1monitor.recorder.reading_back import Past, Row
 
 #: Faults of one kind that are told one by one; of a file that is damaged all over the rest is counted.
 FAULTS_MOST = 20
-#: A day's rows must not go back: the first register of each segment, day after day.
-_FALLS = """SELECT m.name, d1.date FROM daily_profile d1 JOIN device d ON d.id = d1.device JOIN meter m ON m.id = d.meter
-JOIN daily_profile d2 ON d2.device = d1.device AND d2.segment = d1.segment
-    AND d2.date = (SELECT max(date) FROM daily_profile WHERE device = d1.device AND segment = d1.segment AND date < d1.date)
-WHERE d1.energy_import_wh < d2.energy_import_wh OR d1.energy_export_wh < d2.energy_export_wh"""
 
 
 def faults(path: Path) -> Iterator[str]:
@@ -33,9 +29,7 @@ def _database(past: Past) -> Iterator[str]:
     try:
         found = [str(row[0]) for row in past.db.execute(f"PRAGMA quick_check({FAULTS_MOST})")]
         yield from (f"{past.path}: {' '.join(words.split())}" for words in found if words != "ok")
-        yield from (
-            f"{meter}: the registers of {date} are lower than those of the day before" for meter, date in past.db.execute(_FALLS)
-        )
+        yield from _few(sums.faults(past.db), "more sums")
     except DAMAGE as error:
         yield sentence(past.path, error)
 

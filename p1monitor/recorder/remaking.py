@@ -1,0 +1,63 @@
+"""All profiles of a history made again of its telegrams. Never runs beside the daemon: it needs the store for itself.
+
+What the journal has beyond the profiles is left for the next start, as ever.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from p1monitor.recorder.blocks import BlockError
+from p1monitor.recorder.kept import Kept, reading
+from p1monitor.recorder.ledger import Stamp
+from p1monitor.recorder.levels import load_profile
+from p1monitor.recorder.opening import StoreError, sentence
+from p1monitor.recorder.reading_back import Past
+from p1monitor.recorder.rebuild import Again, Made, rebuild
+from p1monitor.recorder.store import Store
+
+
+def remade(
+    store: Store, load_minutes: int, profile_of: Callable[[str], str], billing_day_of: Callable[[str], int]
+) -> Iterator[tuple[str, Made]]:
+    """Make the profiles of each meter again, with these periods; `profile_of` is a meter's country.
+
+    A block that is damaged is as one that is not there: rows that reach into it stay as they are.
+    """
+    load = load_profile(load_minutes)
+    with closing(Past(store.path)) as past:
+        for meter in past.archived():
+            again = _again(past, meter, store.recorded(meter), profile_of(meter))
+            try:
+                yield meter, rebuild(store, meter, again, load, billing_day_of(meter))
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(sentence(store.path, error)) from error
+
+
+def rebuilt(path: Path, load_minutes: int, profile_of: Callable[[str], str], billing_day_of: Callable[[str], int]) -> Iterator[str]:
+    """The same for a history that nobody else writes to: one sentence for each profile that was not what the telegrams say."""
+    if not path.exists():
+        raise StoreError(f"{path}: there is no history")
+    with closing(Store(path)) as store:
+        for meter, made in remade(store, load_minutes, profile_of, billing_day_of):
+            for table, rows in made.others.items():
+                yield f"{meter}: {rows} rows of {table} were not what the telegrams say; they are now"
+
+
+def _again(past: Past, meter: str, recorded: int, profile: str) -> Iterator[Again]:
+    for kept in _kept(past, meter):
+        if kept.seq <= recorded:
+            yield reading(kept, profile, meter), Stamp(kept.at, kept.offset, kept.status)
+
+
+def _kept(past: Past, meter: str) -> Iterator[Kept]:
+    after = past.archived()
+    for row in past.rows(meter):
+        try:
+            yield from past.block(row)
+        except BlockError:
+            continue
+    yield from (kept for name, kept in past.journal(after) if name == meter)

@@ -1,0 +1,139 @@
+"""A store that the recorder filled is made again of its own telegrams, and nobody sees a difference."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from p1monitor.cli import main
+from p1monitor.p1.scenes import Scene
+from p1monitor.recorder import Store
+from p1monitor.recorder.journal import path_of
+from p1monitor.recorder.rebuild import Made
+from p1monitor.recorder.remaking import remade
+from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.verify import faults
+from tests.archiving import folder
+from tests.readings import METER
+from tests.staged import Staged, rows_of
+
+__all__ = ["folder"]  # fixture
+
+HOUR_S, STEP_S = 3600, 50
+#: The clocks are put forward in the night that follows.
+BEGIN = int(datetime(2026, 3, 28, 13, 7, tzinfo=UTC).timestamp())
+SCENES = (
+    Scene("meter-swap", BEGIN + 3 * HOUR_S, 300),
+    Scene("gas-swap", BEGIN + 5 * HOUR_S, 0),
+    Scene("power-failure", BEGIN + 7 * HOUR_S, 900),
+    Scene("clock-hour", BEGIN + 13 * HOUR_S, HOUR_S),
+    Scene("message", BEGIN + 15 * HOUR_S, HOUR_S),
+    Scene("gas-lost", BEGIN + 18 * HOUR_S, HOUR_S),
+)
+MODELS = ("esmr5", "emucs3", "me381", "dsmr22")
+#: Bits that the scenes bring: the meter lost power, readings are missing, summer time.
+PDN, DNV, DST = 0x80, 4, 8
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A day of a meter, with a stop, a kill and the scenes; each is lived once."""
+    known: dict[str, Path] = {}
+
+    def life(model: str) -> Path:
+        if model not in known:
+            known[model] = path = tmp_path_factory.mktemp(model) / "history.sqlite"
+            one = Staged(path, model, BEGIN, SCENES)
+            one.run(10 * HOUR_S, STEP_S)
+            one.recorder.close()
+            two = Staged(path, model, one.now + 400, SCENES)
+            two.run(9 * HOUR_S + 1230, STEP_S)
+            two.kill()
+            three = Staged(path, model, two.now + 60, SCENES)
+            three.run(8 * HOUR_S, STEP_S)
+            three.recorder.close()
+        return known[model]
+
+    return life
+
+
+def again(path: Path) -> list[tuple[str, Made]]:
+    store = Store(path)
+    try:
+        return list(remade(store, 15, lambda _: "auto", lambda _: 1))
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_profiles_of_the_archive_are_those_that_were_recorded(lived: Callable[[str], Path], model: str) -> None:
+    path = lived(model)
+    before = rows_of(path)
+    assert all(before[name] for name in TABLES)
+    statuses = {row[4] for row in before["load_profile"]}
+    assert any(int(str(one)) & bit for one in statuses for bit in (PDN, DNV, DST))
+    ((meter, made),) = again(path)
+    assert (meter, made.others) == (METER, {})
+    assert made.rows == sum(len(rows) for rows in before.values())
+    assert rows_of(path) == before
+    assert not list(faults(path))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_that_is_not_what_the_telegrams_say_is_made_right(lived: Callable[[str], Path], table: str) -> None:
+    path = lived("esmr5")
+    before = rows_of(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE {table} SET registers_at = registers_at + 1")
+    ((_, made),) = again(path)
+    assert list(made.others) == [table]
+    assert rows_of(path) == before
+
+
+def test_rows_whose_telegrams_were_dropped_stay(lived: Callable[[str], Path], tmp_path: Path) -> None:
+    path = copied(lived("esmr5"), tmp_path)
+    before = rows_of(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM archive WHERE rowid <= 5 OR rowid IN (9, 10)")
+        db.execute("UPDATE archive SET block = x'00' WHERE rowid = 19")
+    ((_, made),) = again(path)
+    assert made.others == {}
+    assert made.rows < sum(len(rows) for rows in before.values()) * 0.8
+    assert rows_of(path) == before
+
+
+def test_verify_rebuilds_and_says_what_was_not_right(lived: Callable[[str], Path], tmp_path: Path) -> None:
+    path = copied(lived("esmr5"), tmp_path)
+    before = rows_of(path)
+    config = tmp_path / "config.toml"
+    config.write_text(f'[[meter]]\nsource = {{ type = "simulated" }}\n[history]\npath = "{path}"\n')
+    assert runs("verify", "-c", config, "--rebuild") == (0, "")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE daily_profile SET power_max_w = 1, energy_import_t1_wh = energy_import_t1_wh - 1")
+    code, told = runs("verify", "-c", config, "--rebuild")
+    assert code == 1
+    assert "home: the registers of daily_profile at 2026-03-28T16:06:10Z are not those of load_profile" in told
+    assert told.endswith("home: 3 rows of daily_profile were not what the telegrams say; they are now\n")
+    assert runs("verify", "-c", config, "--rebuild") == (0, "")
+    assert rows_of(path) == before
+    store = Store(path)
+    assert "another p1monitor writes to this history" in runs("verify", "-c", config, "--rebuild")[1]
+    store.close()
+
+
+def copied(path: Path, folder: Path) -> Path:
+    shutil.copy(path_of(path), folder)
+    return Path(shutil.copy(path, folder))
+
+
+def runs(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(one) for one in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
