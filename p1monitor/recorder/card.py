@@ -91,6 +91,7 @@ def _scan_page(content: bytes, page: int, mine: bytes, found: Found) -> None:
                 first = first or chunk
             elif not whole:
                 found.torn.append(at)
+                after = end if content[end : end + len(_MARK)] == _MARK else after
         elif at % BLOCK:
             after = -(-at // BLOCK) * BLOCK
         at = after
