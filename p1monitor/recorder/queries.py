@@ -37,8 +37,9 @@ Seconds = Callable[[str, Sequence[str], float, float], dict[str, object]]
 class Queries:
     """Answers of one history file."""
 
-    def __init__(self, path: Path, kept: Seconds | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, kept: Seconds | None = None, wanted: Callable[[], object] = lambda: None) -> None:
+        """`wanted` is told of each question: what came a moment ago is saved for the next one."""
+        self.path, self._wanted = path, wanted
         self._kept = kept
         self._own = local()
         self._lock = Lock()
@@ -123,6 +124,7 @@ class Queries:
 
     @property
     def _db(self) -> sqlite3.Connection:
+        self._wanted()
         db: sqlite3.Connection | None = getattr(self._own, "db", None)
         if db is None:
             db = self._own.db = opened_for_reading(self.path)

@@ -11,8 +11,8 @@ from zlib import crc32
 _FRAME = struct.Struct("<II")
 #: Length of the meter's name, and the number of the reading.
 _BODY = struct.Struct("<BQ")
-#: A telegram has at most 16 KiB; a longer record is a damaged length.
-RECORD_MOST = 64 * 1024
+#: A telegram has at most 16 KiB, and what happened with it little more; a longer record is a damaged length.
+RECORD_MOST = 1024 * 1024
 
 
 class Record(NamedTuple):

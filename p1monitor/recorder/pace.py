@@ -1,0 +1,63 @@
+"""When profiles and events are saved: with the hour that is sealed, when somebody looks, and before too much waits. Never saves.
+
+The journal has all that is not saved, and each save costs a card as much as some minutes of the journal.
+"""
+
+from __future__ import annotations
+
+from threading import Event
+
+from p1monitor.clock import Clock
+from p1monitor.recorder.archive import Archive
+
+#: Where no hour is sealed (a silent meter, no room for seconds) profiles are saved a little later.
+SAVE_S = 3900.0
+#: Where the journal has no file on the card, a power cut must not cost an hour; small facts wait for no hour either.
+SOON_S = 300.0
+#: Whoever looks gets what came up to now, but not more often than this,
+WANTED_S = 60.0
+#: … and than so many syncs, where the card is to be spared.
+WANTED_SYNCS = 6
+#: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
+SAVE_ROWS = 5000
+#: Pause between two attempts to bring to the card what a reader is in the way of.
+AGAIN_S = 60.0
+
+
+class Pace:
+    """Of one recorder. All but `wanted` is called by its thread."""
+
+    def __init__(self, clock: Clock, archive: Archive, sync_s: float) -> None:
+        self._clock, self._archive = clock, archive
+        self._looks_s = max(WANTED_S, WANTED_SYNCS * sync_s)
+        self._wanted = Event()
+        self._saved = self._tried = clock.monotonic()
+
+    def wanted(self) -> None:
+        """Somebody looks. Any thread; never waits."""
+        self._wanted.set()
+
+    def due(self, waiting: int, *, noted: bool) -> bool:
+        """Whether to save: `waiting` rows and events are there for it; `noted`: small facts too."""
+        archive, since = self._archive, self._clock.monotonic() - self._saved
+        if archive.due() or (archive.crowded() and (not archive.unsafe or since >= AGAIN_S)):
+            return True
+        looks = self._wanted.is_set() and since >= self._looks_s
+        soon = noted or not archive.journal.on_card
+        return waiting >= SAVE_ROWS or (waiting > 0 and (looks or since >= (SOON_S if soon else SAVE_S)))
+
+    def again(self) -> bool:
+        """Whether to try once more to bring to the card what is saved."""
+        return self._archive.unsafe and self._clock.monotonic() - self._tried >= AGAIN_S
+
+    def begun(self) -> None:
+        """What has come so far is being saved."""
+        self._wanted.clear()
+
+    def saved(self) -> None:
+        """It is."""
+        self._saved = self._clock.monotonic()
+
+    def tried(self) -> None:
+        """It was brought to the card, or could not be."""
+        self._tried = self._clock.monotonic()
