@@ -49,7 +49,7 @@ def test_chunks_of_the_last_round_are_no_fault_of_this_one(path: Path) -> None:
     """What they leaned on was written over."""
     card = Card(path, "one", SIZE)
     for _ in range(5):
-        chunks = []
+        chunks = list[Chunk]()
         for number in range(18):
             if len(chunks) > 8:
                 card.release(chunks.pop(0))

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,15 +38,17 @@ def test_an_hour_costs_one_save(path: Path) -> None:
 def test_whoever_looks_gets_fresh_rows_but_not_too_often(path: Path) -> None:
     house = House(path)
     queries = Queries(path, wanted=house.recorder.wanted)
-    seen = []
-    for at in range(10, 200, 10):
+    moments = [0]
+    for at in range(10, 3000, 10):
         house.clock.now += 10
         house.recorder.deliver([house.see(second(at, at))])
-        if at > 60:
+        if house.recorder.saves == len(moments):
+            moments.append(at)
+        if not 1200 < at < 2000:
             queries.events(METER, 1)
-            seen.append(house.recorder.saves)
-    assert seen == [0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
-    assert house.rows("load_profile", "samples") == [(14,)]
+    pauses = [later - earlier for earlier, later in pairwise(moments)]
+    assert pauses == [60, 120, 240, 300, 300, 300, 690, 60, 120, 240, 300]
+    assert sum(count for (count,) in house.rows("load_profile", "samples")) == moments[-1] // 10  # type: ignore[misc]
     queries.close()
     house.recorder.close()
 

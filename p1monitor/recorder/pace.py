@@ -14,10 +14,10 @@ from p1monitor.recorder.archive import Archive
 SAVE_S = 3900.0
 #: Where the journal has no file on the card, a power cut must not cost an hour; small facts wait for no hour either.
 SOON_S = 300.0
-#: Whoever looks gets what came up to now, but not more often than this,
-WANTED_S = 60.0
-#: … and than so many syncs, where the card is to be spared.
-WANTED_SYNCS = 6
+#: Whoever looks gets what came up to now, but not more often than this. A page that stays open all day gets it rarer and rarer.
+WANTED_S, WANTED_MOST_S = 60.0, 300.0
+#: The same in syncs, where the card is to be spared.
+WANTED_SYNCS, WANTED_MOST_SYNCS = 6, 15
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
 #: Pause between two attempts to bring to the card what a reader is in the way of.
@@ -29,7 +29,8 @@ class Pace:
 
     def __init__(self, clock: Clock, archive: Archive, sync_s: float) -> None:
         self._clock, self._archive = clock, archive
-        self._looks_s = max(WANTED_S, WANTED_SYNCS * sync_s)
+        self._least = self._pause = max(WANTED_S, WANTED_SYNCS * sync_s)
+        self._most = max(WANTED_MOST_S, WANTED_MOST_SYNCS * sync_s)
         self._wanted = Event()
         self._saved = self._tried = clock.monotonic()
 
@@ -42,7 +43,7 @@ class Pace:
         archive, since = self._archive, self._clock.monotonic() - self._saved
         if archive.due() or (archive.crowded() and (not archive.unsafe or since >= AGAIN_S)):
             return True
-        looks = self._wanted.is_set() and since >= self._looks_s
+        looks = self._wanted.is_set() and since >= self._pause
         soon = noted or not archive.journal.on_card
         return waiting >= SAVE_ROWS or (waiting > 0 and (looks or since >= (SOON_S if soon else SAVE_S)))
 
@@ -52,6 +53,8 @@ class Pace:
 
     def begun(self) -> None:
         """What has come so far is being saved."""
+        again = self._wanted.is_set() and self._clock.monotonic() - self._saved < 2 * self._most
+        self._pause = min(2 * self._pause, self._most) if again else self._least
         self._wanted.clear()
 
     def saved(self) -> None:
