@@ -173,7 +173,7 @@ class Daemon:
             if entered:
                 log.info("history: %d readings of before were in its journal only", entered)
             made.append(self._run(kept, recorder.POLICY))
-            self._queries = queries.Queries(settings.history.path, wanted=kept.wanted)
+            self._queries = queries.Queries(settings.history.path, wanted=kept.fresh)
         if settings.relay:
             from p1monitor.sinks import relay  # noqa: PLC0415 - see above
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_whoever_looks_gets_fresh_rows_but_not_too_often(path: Path) -> None:
     assert sum(count for (count,) in house.rows("load_profile", "samples")) == moments[-1] // 10  # type: ignore[misc]
     queries.close()
     house.recorder.close()
+
+
+def test_the_first_answer_is_fresh_and_a_silent_meter_keeps_nobody_waiting(path: Path) -> None:
+    house = House(path)
+    house.recorder.deliver([house.see(second(10, 10))])
+    house.clock.now += WANTED_S
+    for saves in (1, 1):
+        asking = Thread(target=house.recorder.fresh)
+        asking.start()
+        while asking.is_alive():  # the recorder turns once a second, or faster
+            house.recorder.deliver([])
+        assert house.recorder.saves == saves
+        assert len(house.rows("minute")) == 1
+        house.clock.now += 2 * WANTED_S
 
 
 def test_while_nobody_looks_nothing_is_saved_until_the_end(path: Path) -> None:

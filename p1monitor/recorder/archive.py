@@ -118,6 +118,11 @@ class Archive:
         return self._crowded() and (self._resting or any(self._spans.values()))
 
     @property
+    def resting(self) -> bool:
+        """Whether seconds are not kept, because there is no room."""
+        return self._resting
+
+    @property
     def unsafe(self) -> bool:
         """Whether the journal still has what is sealed, because the card has not."""
         return bool(self._sealed)

@@ -5,19 +5,22 @@ The journal has all that is not saved, and each save costs a card as much as som
 
 from __future__ import annotations
 
-from threading import Event
+from threading import Condition, Event
 
 from p1monitor.clock import Clock
 from p1monitor.recorder.archive import Archive
 
-#: Where no hour is sealed (a silent meter, no room for seconds) profiles are saved a little later.
+#: Where no hour is sealed (a silent meter) profiles are saved a little later.
 SAVE_S = 3900.0
-#: Where the journal has no file on the card, a power cut must not cost an hour; small facts wait for no hour either.
+#: Without room for seconds, or for the journal's file, a power cut must not cost an hour, and room may come back. Small facts wait
+#: for no hour either.
 SOON_S = 300.0
 #: Whoever looks gets what came up to now, but not more often than this. A page that stays open all day gets it rarer and rarer.
 WANTED_S, WANTED_MOST_S = 60.0, 300.0
 #: The same in syncs, where the card is to be spared.
 WANTED_SYNCS, WANTED_MOST_SYNCS = 6, 15
+#: Seconds that whoever looks waits for the save at most: the recorder turns once a second.
+FRESH_S = 2.0
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
 #: Pause between two attempts to bring to the card what a reader is in the way of.
@@ -25,18 +28,26 @@ AGAIN_S = 60.0
 
 
 class Pace:
-    """Of one recorder. All but `wanted` is called by its thread."""
+    """Of one recorder. All but `wanted` and `fresh` is called by its thread."""
 
     def __init__(self, clock: Clock, archive: Archive, sync_s: float) -> None:
         self._clock, self._archive = clock, archive
         self._least = self._pause = max(WANTED_S, WANTED_SYNCS * sync_s)
         self._most = max(WANTED_MOST_S, WANTED_MOST_SYNCS * sync_s)
-        self._wanted = Event()
+        self._wanted, self._turned = Event(), Condition()
         self._saved = self._tried = clock.monotonic()
 
     def wanted(self) -> None:
         """Somebody looks. Any thread; never waits."""
         self._wanted.set()
+
+    def fresh(self) -> None:
+        """The same, and wait for the save if it is time for one. Any thread; never waits for long."""
+        self._wanted.set()
+        before = self._saved
+        if self._clock.monotonic() - before >= self._pause:
+            with self._turned:
+                self._turned.wait_for(lambda: self._saved != before, FRESH_S)
 
     def due(self, waiting: int, *, noted: bool) -> bool:
         """Whether to save: `waiting` rows and events are there for it; `noted`: small facts too."""
@@ -44,7 +55,11 @@ class Pace:
         if archive.due() or (archive.crowded() and (not archive.unsafe or since >= AGAIN_S)):
             return True
         looks = self._wanted.is_set() and since >= self._pause
-        soon = noted or not archive.journal.on_card
+        if looks and not waiting:  # what is there is fresh
+            self.begun()
+            self.saved()
+            return False
+        soon = noted or archive.resting
         return waiting >= SAVE_ROWS or (waiting > 0 and (looks or since >= (SOON_S if soon else SAVE_S)))
 
     def again(self) -> bool:
@@ -59,7 +74,9 @@ class Pace:
 
     def saved(self) -> None:
         """It is."""
-        self._saved = self._clock.monotonic()
+        with self._turned:
+            self._saved = self._clock.monotonic()
+            self._turned.notify_all()
 
     def tried(self) -> None:
         """It was brought to the card, or could not be."""

@@ -38,7 +38,7 @@ class Queries:
     """Answers of one history file."""
 
     def __init__(self, path: Path, kept: Seconds | None = None, wanted: Callable[[], object] = lambda: None) -> None:
-        """`wanted` is told of each question: what came a moment ago is saved for the next one."""
+        """`wanted` is called before each question: what came a moment ago is to be saved."""
         self.path, self._wanted = path, wanted
         self._kept = kept
         self._own = local()

@@ -112,6 +112,10 @@ class Recorder:
         """Somebody looks: save at the next turn, or when the last save is old enough. Any thread; never waits."""
         self._pace.wanted()
 
+    def fresh(self) -> None:
+        """The same, and wait a moment for it. Any other thread."""
+        self._pace.fresh()
+
     def replay(self, again: Callable[[str, Kept], object] = lambda _meter, _kept: None) -> int:
         """Once, before anything is delivered: what the journal has and the profiles have not is entered again, and saved.
 
