@@ -36,6 +36,19 @@ def test_an_hour_costs_one_save(path: Path) -> None:
     life.recorder.close()
 
 
+@pytest.mark.parametrize(("late", "saves"), [(5, 1), (60, 2), (7200, 1)])
+def test_hours_of_several_meters_are_saved_together(path: Path, late: int, saves: int) -> None:
+    """A meter that is silent keeps the others waiting for a moment only."""
+    house = House(path)
+    for at in range(0, HOUR_S + 100, 5):
+        house.clock.now += 5
+        one = house.see(second(at, at))
+        there = at < HOUR_S or at >= HOUR_S + late
+        house.recorder.deliver([one, *([one._replace(meter="garage")] if there else [])])
+    assert house.recorder.saves == saves
+    house.recorder.close()
+
+
 def test_whoever_looks_gets_fresh_rows_but_not_too_often(path: Path) -> None:
     house = House(path)
     queries = Queries(path, wanted=house.recorder.wanted)

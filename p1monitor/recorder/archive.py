@@ -113,6 +113,10 @@ class Archive:
         """Whether an hour is over."""
         return any(len(spans) > 1 for spans in self._spans.values())
 
+    def all_due(self) -> bool:
+        """Whether one of each meter is."""
+        return all(len(spans) > 1 for spans in self._spans.values())
+
     def crowded(self) -> bool:
         """Whether the journal gets full: what is in it is to be sealed early, or its profiles saved."""
         return self._crowded() and (self._resting or any(self._spans.values()))

@@ -23,6 +23,8 @@ WANTED_SYNCS, WANTED_MOST_SYNCS = 6, 15
 FRESH_S = 2.0
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
+#: An hour ends for all meters at nearly the same time: so long the first waits for the others, to be saved with them.
+GATHER_S = 10.0
 #: Pause between two attempts to bring to the card what a reader is in the way of.
 AGAIN_S = 60.0
 
@@ -36,6 +38,7 @@ class Pace:
         self._most = max(WANTED_MOST_S, WANTED_MOST_SYNCS * sync_s)
         self._wanted, self._turned = Event(), Condition()
         self._saved = self._tried = clock.monotonic()
+        self._over: float | None = None  # since when an hour is, of some meter
 
     def wanted(self) -> None:
         """Somebody looks. Any thread; never waits."""
@@ -52,7 +55,7 @@ class Pace:
     def due(self, waiting: int, *, noted: bool) -> bool:
         """Whether to save: `waiting` rows and events are there for it; `noted`: small facts too."""
         archive, since = self._archive, self._clock.monotonic() - self._saved
-        if archive.due() or (archive.crowded() and (not archive.unsafe or since >= AGAIN_S)):
+        if self._hours() or (archive.crowded() and (not archive.unsafe or since >= AGAIN_S)):
             return True
         looks = self._wanted.is_set() and since >= self._pause
         if looks and not waiting:  # what is there is fresh
@@ -61,6 +64,13 @@ class Pace:
             return False
         soon = noted or archive.resting
         return waiting >= SAVE_ROWS or (waiting > 0 and (looks or since >= (SOON_S if soon else SAVE_S)))
+
+    def _hours(self) -> bool:
+        if not self._archive.due():
+            return False
+        now = self._clock.monotonic()
+        self._over = now if self._over is None else self._over
+        return self._archive.all_due() or now - self._over >= GATHER_S
 
     def again(self) -> bool:
         """Whether to try once more to bring to the card what is saved."""
@@ -71,6 +81,7 @@ class Pace:
         again = self._wanted.is_set() and self._clock.monotonic() - self._saved < 2 * self._most
         self._pause = min(2 * self._pause, self._most) if again else self._least
         self._wanted.clear()
+        self._over = None
 
     def saved(self) -> None:
         """It is."""
