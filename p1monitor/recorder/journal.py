@@ -141,7 +141,7 @@ class Journal:
                 size += len(self._waiting[count])
                 count += 1
             part = self._waiting[:count]
-            content = b"".join(map(records.bare, part))
+            content = records.thinned(part)
             while (chunk := card.append(content)) is None:
                 self._overrun(card)
             self._has[chunk] = _numbers(unpacked(content))
@@ -208,7 +208,7 @@ def _tail(path: Path) -> tail.Tail | None:
 
 def unpacked(content: bytes) -> Iterator[Record]:
     """The records of a chunk."""
-    return records.unframed(content, bare=True)
+    return records.thickened(content)
 
 
 def _numbers(found: Iterable[Record]) -> dict[str, range]:
