@@ -28,7 +28,7 @@ from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Received
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
-from p1monitor.recorder.pace import WANTED_S, WANTED_SYNCS
+from p1monitor.recorder.pace import WANTED_MOST_S, WANTED_MOST_SYNCS
 from p1monitor.settings import HistorySettings
 
 METER, DAY_S = "home", 86_400
@@ -168,7 +168,7 @@ def measured(sync: int, minutes: float, layout: Layout) -> Cost:
 
 def _look(device: Device, meter: Meter, sync: int) -> int:
     """Bytes of the save of some minutes' profiles because somebody looks, while the journal is quiet."""
-    pause = max(WANTED_S, WANTED_SYNCS * sync)
+    pause = max(WANTED_MOST_S, WANTED_MOST_SYNCS * sync)
     for _ in range(int(pause)):
         meter.second()
     meter.later(sync)
@@ -199,13 +199,13 @@ def _hour(meter: Meter) -> None:
 
 def told(sync: int, layout: Layout, cost: Cost) -> bool:
     """Print; True if the promise was kept."""
-    pause = max(WANTED_S, WANTED_SYNCS * sync)
+    pause = max(WANTED_MOST_S, WANTED_MOST_SYNCS * sync)
     kept = cost.day / 1e6 <= PROMISED[sync]
     words = f"promised are {PROMISED[sync]:.0f}, {'kept' if kept else 'NOT kept'}" if layout == LAYOUTS[0] else "for comparison"
     print(f"sync = {sync}, ext4 with blocks of {cost.block}, mounted {layout.options}: {cost.day / 1e6:.1f} MB a day ({words})")
     print(f"  journal {cost.journal / 1e6:.1f} MB, seals {24 * cost.seal / 1e6:.1f} MB ({cost.seal / 1e3:.0f} kB each)")
     hour = cost.look * 3600 / pause / 1e6
-    print(f"  each hour that somebody looks {hour:.1f} MB more ({cost.look / 1e3:.0f} kB every {pause:.0f} s)")
+    print(f"  while somebody looks {hour:.1f} MB an hour more ({cost.look / 1e3:.0f} kB every {pause:.0f} s)")
     return kept or layout != LAYOUTS[0]
 
 
