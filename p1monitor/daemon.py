@@ -14,10 +14,9 @@ from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
-from p1monitor.p1.records import Event as Happened
 from p1monitor.p1.records import Received
 from p1monitor.reader import Reader
-from p1monitor.recorder import queries, recorder, seconds, store
+from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.settings import MeterSettings, Settings
@@ -61,7 +60,7 @@ class Daemon:
         self._terms = {meter.name: terms(meter) for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
         self.readers: list[Reader] = []
-        self._recent: seconds.Recent | None = None
+        self._queries: queries.Queries | None = None
         self._runners = self._build_sinks()
         if self._store:
             for name, memory in self._memories.items():
@@ -69,7 +68,6 @@ class Daemon:
             self._store.opened_for(names)
         self._fanout = Fanout([self.live], self._runners)
         self._server: Closable | None = None
-        self._queries = queries.Queries(settings.history.path, self._recent) if settings.history else None
         try:
             self.readers = [self._reader(meter) for meter in settings.meters]
         except BaseException:
@@ -146,12 +144,10 @@ class Daemon:
         told = self._store.remembered(meter) if self._store else None
         return Memory.from_json(told) if told else Memory()
 
-    def _again(self, meter: str, kept: Kept, received: Received | None) -> tuple[Happened, ...]:
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> None:
         """A reading of the journal, for the memory that was saved before it."""
-        if meter not in self._memories:  # it is not in the configuration any more
-            return ()
-        self._memories[meter], happened = afresh(self._memories[meter], kept, self._terms[meter], meter, received)
-        return happened
+        if meter in self._memories:  # else it is not in the configuration any more
+            self._memories[meter] = afresh(self._memories[meter], kept, self._terms[meter], meter, received)
 
     def _reader(self, meter: MeterSettings) -> Reader:
         remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()
@@ -178,8 +174,8 @@ class Daemon:
             entered = kept.replay(self._again)
             if entered:
                 log.info("history: %d readings of before were in its journal only", entered)
-            self._recent = kept.recent
             made.append(self._run(kept, recorder.POLICY))
+            self._queries = queries.Queries(settings.history.path, kept.recent, kept.fresh)
         if settings.relay:
             from p1monitor.sinks import relay  # noqa: PLC0415 - see above
 

@@ -13,6 +13,7 @@ import pytest
 from p1monitor.observer import Memory, observe
 from p1monitor.p1.records import Reading, Received
 from p1monitor.recorder import Recorder, Store, build
+from p1monitor.recorder.pace import WANTED_S
 from p1monitor.settings import HistorySettings
 from tests.lines import FakeClock
 from tests.readings import METER, WINTER, reading
@@ -55,6 +56,12 @@ class House:
             ]
             self.clock.now += len(batch) * step
             self.recorder.deliver(batch)
+
+    def looked(self) -> None:
+        """Somebody looked; a moment later all is saved."""
+        self.recorder.wanted()
+        self.clock.now += WANTED_S
+        self.recorder.deliver([])
 
     def rows(self, table: str, columns: str = "*") -> list[tuple[object, ...]]:
         db = sqlite3.connect(self.path)

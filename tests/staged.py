@@ -15,7 +15,7 @@ from p1monitor.observer import Memory, observe
 from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
-from p1monitor.p1.records import Event, Received
+from p1monitor.p1.records import Received
 from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
@@ -82,9 +82,8 @@ class Staged:
         os.close(self.store._claim)
         self.recorder._archive.journal.close()
 
-    def _again(self, meter: str, kept: Kept, received: Received | None) -> tuple[Event, ...]:
-        self._memory, happened = afresh(self._memory, kept, TERMS, meter, received)
-        return happened
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> None:
+        self._memory = afresh(self._memory, kept, TERMS, meter, received)
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -103,7 +103,7 @@ def test_an_hour_is_sealed_when_the_next_has_begun_and_its_room_is_free_then(wri
     assert writer.archive.due()
     writer.save()
     assert writer.rows() == [(0, 0, 1, 3, 3), (1, 0, 4, 6, 3)]
-    assert [one.seq for _, one in writer.archive.replay()] == [4, 5, 6, 7, 8, 9]  # those that one sync wrote go together
+    assert [one.seq for _, one, _ in writer.archive.replay()] == [4, 5, 6, 7, 8, 9]  # those that one sync wrote go together
 
 
 def test_an_hour_that_comes_twice_has_two_blocks(writer: Writer) -> None:

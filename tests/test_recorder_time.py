@@ -5,7 +5,7 @@ from pathlib import Path
 
 from p1monitor.p1.records import Reading, Received
 from p1monitor.recorder.hostclock import PATIENCE_S, HostClock
-from p1monitor.recorder.recorder import SAVE_S
+from p1monitor.recorder.pace import SAVE_S
 from p1monitor.recorder.waiting import HELD_MOST
 from tests.lines import FakeClock
 from tests.readings import measurement, reading

@@ -6,10 +6,11 @@ Where there is no room for seconds it rests: the journal goes on, so that a kill
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from p1monitor.p1.records import Event
 from p1monitor.recorder import blocks, kept_record, waiting
 from p1monitor.recorder.card import SIZE
 from p1monitor.recorder.disk import Disk
@@ -87,9 +88,9 @@ class Archive:
         row = self._store.execute(sql, (meter,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def take(self, meter: str, kept: Kept) -> None:
+    def take(self, meter: str, kept: Kept, events: Iterable[Event] = ()) -> None:
         """Into the journal."""
-        self.journal.append(meter, kept.seq, kept_record.to_bytes(kept))
+        self.journal.append(meter, kept.seq, kept_record.to_bytes(kept, events))
         self.note(meter, kept)
 
     def note(self, meter: str, kept: Kept) -> None:
@@ -101,13 +102,13 @@ class Archive:
             spans.append(_Span(hour, kept.seq, kept.seq))
         spans[-1].add(kept)
 
-    def replay(self) -> Iterator[tuple[str, Kept]]:
-        """What the journal has, in order."""
+    def replay(self) -> Iterator[tuple[str, Kept, tuple[Event, ...]]]:
+        """What the journal has, in order, and what happened."""
         for record in self.journal.replay():
             if record.meter.startswith(waiting.MARK):
                 continue
             try:
-                yield record.meter, kept_record.from_bytes(record.record)
+                yield record.meter, kept_record.from_bytes(record.record), kept_record.events_of(record.record)
             except ValueError as error:
                 log.warning("%s: %s; it was left out", self.journal.path, error)
 
@@ -121,8 +122,26 @@ class Archive:
             self.journal.sealed(name, up_to)
 
     def due(self) -> bool:
-        """Whether an hour is over, or the journal gets full."""
-        return any(len(spans) > 1 for spans in self._spans.values()) or (self._crowded() and any(self._spans.values()))
+        """Whether an hour is over."""
+        return any(len(spans) > 1 for spans in self._spans.values())
+
+    def all_due(self) -> bool:
+        """Whether one of each meter is."""
+        return all(len(spans) > 1 for spans in self._spans.values())
+
+    def crowded(self) -> bool:
+        """Whether the journal gets full: what is in it is to be sealed early, or its profiles saved."""
+        return self._crowded() and (self._resting or any(self._spans.values()))
+
+    @property
+    def resting(self) -> bool:
+        """Whether seconds are not kept, because there is no room."""
+        return self._resting
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether the journal still has what is sealed, because the card has not."""
+        return bool(self._sealed)
 
     def sync(self, now: float) -> None:
         """Bring the journal to the card when it is time."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -70,7 +69,7 @@ class Journal:
     def open_card(self, size: int = SIZE) -> None:
         """Open the file on the card, or make it."""
         self._card = Card(self.path, self._installation, self._size or size)
-        self.torn = self._card.found.torn
+        self.torn = len(self._card.found.torn)
         if self._card.strange:
             log.warning("%s belonged to another history; it was moved aside, and a new one begun", self.path)
         if self.torn:
@@ -142,10 +141,10 @@ class Journal:
                 size += len(self._waiting[count])
                 count += 1
             part = self._waiting[:count]
-            payload = zlib.compress(b"".join(part))
-            while (chunk := card.append(payload)) is None:
+            content = records.thinned(part)
+            while (chunk := card.append(content)) is None:
                 self._overrun(card)
-            self._has[chunk] = _numbers(records.unframed(b"".join(part)))
+            self._has[chunk] = _numbers(unpacked(content))
             del self._waiting[:count]
 
     def _drop(self, meter: str, up_to: int) -> None:
@@ -207,13 +206,9 @@ def _tail(path: Path) -> tail.Tail | None:
         return None
 
 
-def unpacked(payload: bytes) -> Iterator[Record]:
+def unpacked(content: bytes) -> Iterator[Record]:
     """The records of a chunk."""
-    try:
-        written = zlib.decompress(payload)
-    except zlib.error:  # the CRC held, so the card has changed it since
-        return
-    yield from records.unframed(written)
+    return records.thickened(content)
 
 
 def _numbers(found: Iterable[Record]) -> dict[str, range]:

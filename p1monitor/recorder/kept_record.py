@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 
+from p1monitor.p1.records import Event, Received
 from p1monitor.recorder.kept import VERDICTS_KEPT, Cast, Kept, Verdict
 
 #: Version, number, stamp, offset of local time, status, when it came (-1: not known), length of what was decided.
-_HEAD = struct.Struct("<BQqiHqH")
+_HEAD = struct.Struct("<BQqiHqI")
 VERSION = 1
 
 
-def to_bytes(kept: Kept) -> bytes:
-    """Everything of it: a head, what was decided as JSON, the frame to the end."""
+def to_bytes(kept: Kept, events: Iterable[Event] = ()) -> bytes:
+    """Everything of it, and what happened then: a head, what was decided as JSON, the frame to the end."""
     told = _told(kept.crc, kept.verdict)
+    if happened := [_listed(event) for event in events]:
+        told = _json([*json.loads(told), happened])
     received = -1 if kept.received is None else kept.received
     return _HEAD.pack(VERSION, kept.seq, kept.at, kept.offset, kept.status, received, len(told)) + told + kept.frame
 
@@ -33,12 +38,43 @@ def from_bytes(record: bytes) -> Kept:
     return Kept(seq, at, offset, status, None if received < 0 else received, crc, verdict, record[body:])
 
 
+def events_of(record: bytes) -> tuple[Event, ...]:
+    """What happened with a reading, as far as the event book has it; of a record that `from_bytes` takes."""
+    body = _HEAD.size + int(_HEAD.unpack_from(record)[-1])
+    _, _, _, _, *happened = json.loads(record[_HEAD.size : body])
+    return tuple([_event(*one) for one in happened[0]]) if happened else ()
+
+
+def _listed(event: Event) -> list[object]:
+    at, came, since = event.at, event.received, event.since
+    head = [at and at.isoformat(), came and came.wall, event.kind, event.code, event.words, event.phase, event.channel]
+    return [*head, since and since.isoformat()]
+
+
+def _event(
+    at: str | None,
+    came: float | None,
+    kind: str,
+    code: int | None,
+    words: str,
+    phase: str | None,
+    channel: int | None,
+    since: str | None = None,
+) -> Event:
+    when, begun = (None if one is None else datetime.fromisoformat(one) for one in (at, since))
+    return Event(when, None if came is None else Received(came, 0.0), kind, code, words, phase, channel, begun)
+
+
+def _json(told: object) -> bytes:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 @lru_cache(maxsize=VERDICTS_KEPT)
 def _told(crc: str, verdict: Verdict) -> bytes:
-    return json.dumps([crc, *verdict], ensure_ascii=False, separators=(",", ":")).encode()
+    return _json([crc, *verdict])
 
 
 @lru_cache(maxsize=VERDICTS_KEPT)
 def _read(told: bytes) -> tuple[str, Verdict]:
-    crc, equipment_id, casts, held = json.loads(told)
+    crc, equipment_id, casts, held = json.loads(told)[:4]
     return crc, Verdict(equipment_id, tuple(Cast(*cast) for cast in casts), tuple(held))

@@ -87,9 +87,9 @@ class Ledger:
         self._seen: dict[str, _Seen] = {}
 
     def __len__(self) -> int:
-        """Number of rows that wait to be written."""
+        """Number of rows and events that wait to be written."""
         waiting = sum(len(fold) for place in self._places.values() for fold in place.folds.values())
-        return waiting + len(self._captures) + sum(len(increments) for _, _, increments in self._unwritten)
+        return waiting + len(self.events) + len(self._captures) + sum(len(increments) for _, _, increments in self._unwritten)
 
     def enter(self, reading: Reading, stamp: Stamp) -> int:
         """Fold one reading; its final status bits come back. All that can fail comes before all that changes something here."""

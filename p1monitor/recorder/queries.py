@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock, local
 
@@ -39,9 +39,12 @@ _SECONDS_MOST_S = 2 * 3600
 class Queries:
     """Answers of one history file."""
 
-    def __init__(self, path: Path, recent: Recent | None = None) -> None:
-        """`recent` is what the recorder in this process has in memory."""
-        self.path = path
+    def __init__(self, path: Path, recent: Recent | None = None, wanted: Callable[[], object] = lambda: None) -> None:
+        """`recent` is what the recorder in this process has in memory.
+
+        `wanted` is called before each question: what came a moment ago is to be saved.
+        """
+        self.path, self._wanted = path, wanted
         self._recent = recent or Recent()
         self._own = local()
         self._lock = Lock()
@@ -136,6 +139,7 @@ class Queries:
 
     @property
     def _db(self) -> sqlite3.Connection:
+        self._wanted()
         db: sqlite3.Connection | None = getattr(self._own, "db", None)
         if db is None:
             db = self._own.db = opened_for_reading(self.path)

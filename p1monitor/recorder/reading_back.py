@@ -7,9 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from p1monitor.recorder import blocks, kept_record, records, tail, waiting
+from p1monitor.recorder import blocks, card, kept_record, records, tail, waiting
 from p1monitor.recorder.blocks import Block
-from p1monitor.recorder.card import scan
 from p1monitor.recorder.journal import path_of, unpacked
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import DAMAGE, StoreError, opened_for_reading, sentence
@@ -95,9 +94,8 @@ class Past:
         path = path_of(self.path)
         if path.exists():
             with path.open("rb") as file:
-                for chunk in scan(file.read(), self.installation).chunks:
-                    file.seek(chunk.payload)
-                    yield from unpacked(file.read(chunk.end - chunk.payload))
+                for chunk in card.scan(file.read(), self.installation).chunks:
+                    yield from unpacked(card.read(file.fileno(), chunk))
 
     def _tail(self) -> Iterator[Record]:
         for path in tail.paths_of(self.path):

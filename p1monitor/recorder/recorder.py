@@ -1,7 +1,8 @@
 """The first sink: everything that is kept goes through here. It only stores; never sends, never answers.
 
-A reading goes into the folds of the profiles and then, at once, into the journal (archive.py). Profiles are saved now and then:
-what a kill takes of them is made again at the next start, of the readings that the journal has. Events are saved at once.
+A reading goes into the folds of the profiles and then, at once, into the journal (archive.py), with what happened. Profiles and
+events are saved with the hour that is sealed, or when somebody looks: what a kill takes of them is made again at the next start,
+of what the journal has.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.p1.records import Event, Reading, Received
+from p1monitor.p1.records import Reading, Received
 from p1monitor.recorder import hostclock
 from p1monitor.recorder.archive import Archive, Tell, open_journal
 from p1monitor.recorder.disk import Disk
@@ -22,6 +23,7 @@ from p1monitor.recorder.kept import Kept, verdict
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.opening import StoreError, sentence
+from p1monitor.recorder.pace import Pace
 from p1monitor.recorder.profiles import Bit, load_profile
 from p1monitor.recorder.samples import power, volts
 from p1monitor.recorder.seconds import Recent
@@ -30,12 +32,6 @@ from p1monitor.recorder.waiting import Waiting
 from p1monitor.settings import HistorySettings
 from p1monitor.sinks import Policy, SinkError
 
-#: Pause between two saves: the journal has what is not saved, so it is for the page's charts only that they are not rarer still.
-SAVE_S = 300.0
-#: … in syncs, where the card is to be spared.
-SAVE_SYNCS = 15
-#: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
-SAVE_ROWS = 5000
 #: A meter's clock that is further ahead of a host that knows the time is wrong.
 AHEAD_S = 86_400
 
@@ -47,7 +43,7 @@ POLICY = Policy(live=False, queue=3600, batch=60, heartbeat_s=HEARTBEAT_S)
 
 
 #: Lets an observer see a kept reading once more, and when it came, where that is all that is known of its time.
-Again = Callable[[str, Kept, Received | None], tuple[Event, ...]]
+Again = Callable[[str, Kept, Received | None], object]
 
 
 class Remembering(Protocol):
@@ -112,23 +108,30 @@ class Recorder:
     ) -> None:
         self._store, self._archive, self._memory_of, self._count = store, archive, memory_of, count
         self._profile_of, self._billing_day_of = profile_of, billing_day_of
-        self._pause = max(SAVE_S, SAVE_SYNCS * settings.sync)
+        self._pace = Pace(clock, archive, settings.sync)
         self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
         self._load = load_profile(settings.load_profile_minutes)
         self._ledgers: dict[str, Ledger] = {}
         self._waiting = waiting
-        self._saved = clock.monotonic()
         self.recent = Recent()
         self.saves = 0  #: how often profiles were saved
 
     def open(self) -> None:
         """The store is open already: its troubles are told at start."""
 
-    def replay(self, again: Again = lambda _meter, _kept, _received: ()) -> int:
+    def wanted(self) -> None:
+        """Somebody looks: save at the next turn, or when the last save is old enough. Any thread; never waits."""
+        self._pace.wanted()
+
+    def fresh(self) -> None:
+        """The same, and wait a moment for it. Any other thread."""
+        self._pace.fresh()
+
+    def replay(self, again: Again = lambda _meter, _kept, _received: None) -> int:
         """Once, before anything is delivered: what the journal has and the profiles have not is entered again, and saved.
 
-        `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what happened then;
-        of one without a stamp it is told when that came. How many readings were entered comes back.
+        `again` lets a meter's observer see a reading once more, as far as it has forgotten it; of one without a stamp it is told
+        when that came. How many readings were entered comes back.
         """
         try:
             return self._replay(again)
@@ -146,6 +149,8 @@ class Recorder:
             self._archive.sync(self._clock.monotonic())
             if self._due():
                 self._save(closed=False)
+            elif self._pace.again():
+                self._to_card()
         except (sqlite3.Error, OSError) as error:
             raise SinkError(sentence(self._store.path, error)) from error
 
@@ -163,11 +168,13 @@ class Recorder:
     def _replay(self, again: Again) -> int:
         archived: dict[str, int] = {}
         entered = 0
-        for meter, kept in self._archive.replay():
+        for meter, kept, events in self._archive.replay():
             ledger = self._ledger(meter)
-            if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
+            if meter not in archived:
+                archived[meter] = self._archive.archived(meter)
+            if kept.seq > archived[meter]:
                 self._archive.note(meter, kept)
-            events = again(meter, kept, None)
+            again(meter, kept, None)
             reading = restored(kept, self._profile_of(meter), meter)
             self.recent.put(meter, kept.seq, kept.at, power(reading), volts(reading))
             if kept.seq > ledger.taken:
@@ -201,7 +208,7 @@ class Recorder:
         status, came = ledger.enter(reading, stamp), self._came(reading.received)
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
-        self._archive.take(reading.meter, kept)
+        self._archive.take(reading.meter, kept, reading.events)
         sample = ledger.newest
         if sample is not None:
             self.recent.put(ledger.meter, kept.seq, kept.at, sample.power, sample.volts)
@@ -253,15 +260,14 @@ class Recorder:
         self._archive.journal.sync(self._clock.monotonic())  # unstamped, they are of no use after a power cut
 
     def _due(self) -> bool:
-        if self._archive.due() or any(ledger.events for ledger in self._ledgers.values()):
-            return True
         waiting = sum(len(ledger) for ledger in self._ledgers.values())
-        return waiting >= SAVE_ROWS or (waiting > 0 and self._clock.monotonic() - self._saved >= self._pause)
+        return self._pace.due(waiting, noted=self._store.pending)
 
     def _save(self, *, closed: bool) -> None:
         archive = self._archive
         archive.look()
-        if archive.due():  # a block is read back from the journal's file
+        self._pace.begun()
+        if archive.due() or archive.crowded():  # a block is read back from the journal's file
             archive.journal.sync(self._clock.monotonic())
         try:
             with self._store.transaction():
@@ -274,14 +280,20 @@ class Recorder:
                     self._store.record(meter, ledger.entered, closed=closed and not self._waiting.of(meter))
         except BaseException:
             archive.failed()
+            self._pace.wanted()  # still
             raise
         for meter, ledger in self._ledgers.items():
             ledger.written()
             archive.saved(meter, ledger.entered)
-        self._saved = self._clock.monotonic()
+        self._pace.saved()
         self.saves += 1
-        if (archive.written() or any(dropped)) and self._store.durable():
-            archive.safe()
+        if archive.written() or any(dropped):
+            self._to_card()
         if archive.journal.lost:
             self._count("overrun", archive.journal.lost)
             archive.journal.lost = 0
+
+    def _to_card(self) -> None:
+        self._pace.tried()
+        if self._store.durable():
+            self._archive.safe()

@@ -88,10 +88,14 @@ class Store:
         with self._lock:
             return self._notes.get(key)
 
+    @property
+    def pending(self) -> bool:
+        """Whether something that was noted waits for a transaction."""
+        return bool(self._pending)
+
     def installation(self) -> str:
         """The identity of this installation, made at first start: the root of all outward names."""
-        known = self.noted("installation")
-        if known is None:
+        if (known := self.noted("installation")) is None:
             known = secrets.token_hex(8)
             self.note("installation", known)
             with self.transaction():
@@ -198,13 +202,9 @@ class Store:
 
     def last(self, device: int, name: str = "") -> Sample | None:
         """The newest registers of a device that are stored; `name` is the register of an M-Bus device."""
-        if name:
-            sql = "SELECT segment, registers_at, value FROM mbus_profile WHERE device = ? AND name = ? AND registers_at > 0"
-            row = self._db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device, name)).fetchone()
-        else:
-            columns = ", ".join(TABLES["load_profile"].columns)
-            sql = f"SELECT segment, registers_at, {columns} FROM load_profile WHERE device = ? AND registers_at > 0"
-            row = self._db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device,)).fetchone()
+        table, which, more = ("mbus_profile", " AND name = ?", (name,)) if name else ("load_profile", "", ())
+        sql = f"SELECT segment, registers_at, {', '.join(TABLES[table].columns)} FROM {table} WHERE device = ?{which} "
+        row = self._db.execute(sql + 'AND registers_at > 0 ORDER BY "end" DESC LIMIT 1', (device, *more)).fetchone()
         return None if row is None else Sample(row[0], row[1], self._offset(device), registers=tuple(row[2:]))
 
     def _offset(self, device: int) -> int:
@@ -268,8 +268,8 @@ class Store:
             self.note("running", json.dumps(behind) if behind else "")
 
     def _recall_running(self) -> None:
-        rows = json.loads(self._notes.get("running") or "[]")
-        self._running = {(table, device, name): (segment, key) for table, device, name, segment, key in rows}
+        behind = json.loads(self._notes.get("running") or "[]")
+        self._running = {(table, device, name): (segment, key) for table, device, name, segment, key in behind}
 
     def _write_notes(self) -> dict[str, str]:
         with self._lock:
@@ -291,8 +291,8 @@ class Store:
 
     def durable(self) -> bool:
         """Bring all that is committed to the card; False if a reader is in the way, and it has to be tried again."""
-        _, pages, done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return int(pages) == int(done)
+        busy, pages, done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not busy and int(pages) == int(done)
 
 
 def _follows(key: int | str, newest: int | str) -> bool:
