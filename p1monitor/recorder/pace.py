@@ -20,7 +20,7 @@ WANTED_S, WANTED_MOST_S = 60.0, 300.0
 #: The same in syncs, where the card is to be spared.
 WANTED_SYNCS, WANTED_MOST_SYNCS = 6, 15
 #: Seconds that whoever looks waits for the save at most: the recorder turns once a second.
-FRESH_S = 2.0
+FRESH_S = 1.5
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000
 #: An hour ends for all meters at nearly the same time: so long the first waits for the others, to be saved with them.
