@@ -10,6 +10,7 @@ from typing import NamedTuple
 from p1monitor.recorder import blocks, kept_record, records, tail
 from p1monitor.recorder.blocks import Block
 from p1monitor.recorder.card import scan
+from p1monitor.recorder.forward import VersionError, current
 from p1monitor.recorder.journal import path_of, unpacked
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import DAMAGE, StoreError, opened_for_reading, sentence
@@ -45,11 +46,12 @@ class Past:
         self.path = path
         self.db = opened_for_reading(path)
         try:
+            current(self.db, path)
             found = dict(self.db.execute("SELECT key, value FROM note WHERE key = 'installation'").fetchall())
             self.shapes = Shapes(self.db.execute("SELECT id, template FROM shape").fetchall())
-        except DAMAGE as error:
+        except (*DAMAGE, VersionError) as error:
             self.db.close()
-            raise StoreError(sentence(path, error)) from error
+            raise StoreError(str(error) if isinstance(error, VersionError) else sentence(path, error)) from error
         self.installation: str = found.get("installation", "")
 
     def close(self) -> None:
