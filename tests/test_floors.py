@@ -18,7 +18,7 @@ FLOORS = {
     "observer": 1, "sources": 1, "recorder": 1, "sinks": 1, "status": 1, "live": 1, "password": 1, "rules": 1, "show": 1,
     "diagnosis": 1,
     "afresh": 2, "config": 2, "fanout": 2, "news": 2,
-    "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3,
+    "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3, "care": 3,
     "daemon": 4,
     "errands": 4,
     "cli": 5,
