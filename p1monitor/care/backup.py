@@ -30,8 +30,9 @@ from p1monitor.recorder.reading_back import Past
 from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.verify import faults
 
-#: Looks at the journal: it changes hands between tail and card every few seconds, and what does is missed by one look.
-LOOKS = 3
+#: Copies that are made until nothing is missing: what goes from the tail to the card, or into a block, in the very moment of a
+#: look is not seen by it. One is enough where readings come once a second.
+COPIES_MOST = 8
 #: Behind the name of a file that is not whole yet, and of the history that a backup took the place of.
 PART, OLD = ".part", ".old"
 
@@ -57,11 +58,7 @@ def backup(history: Path, target: Path, *, force: bool = False, minutes: int = 1
     if target.exists() and history.exists() and target.samefile(history):
         raise StoreError(f"{target} is the history itself")
     with _part(target) as part:
-        kept = _journal(history)
-        with closing(Past(history)) as past, closing(sqlite3.connect(part)) as copy:
-            past.db.backup(copy)
-        for _ in range(LOOKS):
-            kept |= _journal(history)
+        kept = _copied(history, part)
         _seal(part, kept, load_minutes=minutes, billing_day=billing_day)
         done = _proven(part, target)
         part.replace(target)
@@ -112,6 +109,31 @@ def _part(target: Path) -> Iterator[Path]:
         raise StoreError(sentence(target, error)) from error
     finally:
         clean()
+
+
+def _copied(history: Path, part: Path) -> _Journal:
+    """Copy the database; what the journal has beside it comes back."""
+    kept: _Journal = {}
+    before: list[tuple[str, int]] | None = None
+    for _ in range(COPIES_MOST):
+        kept |= _journal(history)
+        with closing(Past(history)) as past, closing(sqlite3.connect(part)) as copy:
+            past.db.backup(copy)
+        kept |= _journal(history)
+        with closing(Past(part)) as copied:
+            archived = copied.archived()
+        missing = _missing(kept, archived)
+        if not missing or missing == before:  # a number that is missing twice was never given: there was a kill
+            break
+        before = missing
+    return kept
+
+
+def _missing(kept: _Journal, archived: dict[str, int]) -> list[tuple[str, int]]:
+    """Before which readings others should be that are neither in the journal nor in a block."""
+    newer = sorted((meter, seq) for meter, seq in kept if seq > archived.get(meter, 0))
+    whole = kept.keys() | archived.items()
+    return [(meter, seq) for meter, seq in newer if (meter, seq - 1) not in whole and seq > 1]
 
 
 def _journal(history: Path) -> _Journal:
