@@ -123,6 +123,11 @@ def explained() -> Iterator[None]:
         fail(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
 
 
+def begin_log() -> None:
+    """From now on changes are told on standard error."""
+    logging.basicConfig(level=logging.INFO, format=log_format(), stream=sys.stderr)
+
+
 def log_format() -> str:
     """Under systemd the journal has its own clock, and `<N>` tells it the priority (sd-daemon(3))."""
     if "JOURNAL_STREAM" not in os.environ:

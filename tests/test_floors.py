@@ -21,8 +21,9 @@ FLOORS = {
     "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3, "care": 3,
     "daemon": 4,
     "errands": 4,
-    "cli": 5,
-    "__main__": 6,
+    "custody": 5,
+    "cli": 6,
+    "__main__": 7,
 }  # fmt: skip
 
 #: What reaches out of the process, or tells the time. Bytes and values need none of it.

@@ -222,4 +222,3 @@ def _aside(history: Path) -> None:
     for one in tail.paths_of(history):
         if one.exists():  # of a daemon that was killed; in memory, which another file system is
             shutil.move(one, old.with_name(old.name + ".tail"))
-

@@ -53,8 +53,8 @@ def copied(db: sqlite3.Connection, path: Path, version: int) -> Path:
     found = os.statvfs(path.parent)
     if found.f_bavail * found.f_frsize < ROOM_TIMES * size:
         raise VersionError(
-            f"{path} has to be brought forward, and there is no room for a copy before that: {ROOM_TIMES * size // 10**6 + 1} MB are"
-            " needed; it was not touched"
+            f"{path} has to be brought forward, and there is no room for a copy before that:"
+            f" {ROOM_TIMES * size // 10**6 + 1} MB are needed; it was not touched"
         )
     copy = path.with_name(f"{path.name}{COPY}{version}")
     part = copy.with_name(copy.name + ".part")
