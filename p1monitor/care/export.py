@@ -1,4 +1,4 @@
-"""What is kept, on its way out: rows of a profile, or every reading, line by line. Never writes to the history, never holds it all."""
+"""What is kept, on its way out: rows of a profile, or every reading, line by line. Never writes, never holds it all."""
 
 # ruff: noqa: S608 -- SQL is put together of the profiles' tables only
 from __future__ import annotations
@@ -53,11 +53,12 @@ def _rows(past: Past, what: str, meter: str | None, span: tuple[int, int], progr
         WHERE {where}"""
     bound = (*span, meter, meter)
     every = columns(table)
-    found = past.db.execute(f"SELECT count(*), {', '.join(f'max(p."{one.own}")' for one in every)} FROM {joined}", bound).fetchone()
-    some = [one for one, most in zip(every, found[1:], strict=True) if most is not None]
+    most = ", ".join(f'max(p."{one.own}")' for one in every)
+    found = past.db.execute(f"SELECT count(*), {most} FROM {joined}", bound).fetchone()
+    some = [one for one, any_of in zip(every, found[1:], strict=True) if any_of is not None]
     names = (*HEAD, *(one.name for one in some))
-    cells = ", ".join(one.sql for one in some)
-    sql = f"""SELECT m.name, d.role, d.medium, '{what}', s.equipment_id, s.id, s."offset"{", " if cells else ""}{cells} FROM {joined}
+    cells = "".join(f", {one.sql}" for one in some)
+    sql = f"""SELECT m.name, d.role, d.medium, '{what}', s.equipment_id, s.id, s."offset"{cells} FROM {joined}
         ORDER BY p.device, p."end" """
     for number, row in enumerate(past.db.execute(sql, bound), 1):
         progress(number / found[0])

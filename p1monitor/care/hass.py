@@ -1,7 +1,7 @@
 """Home Assistant's long-term statistics, of its SQLite file. Only reads, and no more than the sums of energy and gas.
 
-A statistic has a row per hour: `sum` is what was used since it began, `state` the register as it stood. Sums count, so that days are
-what Home Assistant's energy dashboard says; the newest state says where the meter's register is.
+A statistic has a row per hour: `sum` is what was used since it began, `state` the register as it stood. Sums count, so that days
+are what Home Assistant's energy dashboard says; the newest state says where the meter's register is.
 """
 
 # ruff: noqa: S608 -- SQL is put together of marks and numbers only

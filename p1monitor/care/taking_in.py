@@ -49,15 +49,22 @@ def take_in(history: Path, files: Sequence[Path], wishes: Wishes) -> Iterator[st
         if logs:
             with beside(history) as incoming:
                 yield from _telegrams(store, incoming, logs, wishes, waiting)
-        for path, kind in kinds.items():
-            if kind != "telegrams":
-                with beside(history) as incoming:
-                    _READERS[kind](path, store, incoming, wishes)
-                    yield from _report(str(path), merge(store, incoming), incoming.notes)
+        for paths in _together(kinds):
+            with beside(history) as incoming:
+                for path in paths:
+                    _READERS[kinds[path]](path, store, incoming, wishes)
+                yield from _report(str(paths[0]) if len(paths) == 1 else "", merge(store, incoming), incoming.notes)
     except DAMAGE as error:
         raise StoreError(sentence(history, error)) from error
     finally:
         store.close()
+
+
+def _together(kinds: Mapping[Path, str]) -> Iterator[list[Path]]:
+    """Our own exports are one history in several files; all others stand alone."""
+    if ours := [path for path, kind in kinds.items() if kind == "own"]:
+        yield ours
+    yield from ([path] for path, kind in kinds.items() if kind not in {"own", "telegrams"})
 
 
 def kind_of(path: Path) -> str:
