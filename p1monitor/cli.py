@@ -208,7 +208,7 @@ def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str)
 @click.option("-o", "--output", type=click.File("wb", lazy=True), default="-", help="Write it there.")
 def export(config: Path, history: Path | None, output: BinaryIO, **wanted: Any) -> None:
     """Write a profile, or every reading, or the telegrams, beside a daemon that may be running."""
-    custody.export(history_of(config, history), output, **wanted)
+    custody.export(config, history, output, **wanted)
 
 
 @main.command()

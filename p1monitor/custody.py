@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from p1monitor.errands import FAILED, explained, fail, load_here, moment
+from p1monitor.errands import FAILED, explained, fail, history_of, load_here, moment
 from p1monitor.settings import HistorySettings
 
 #: Characters of the bar.
@@ -21,7 +21,8 @@ def settings_of(config: Path, history: Path | None) -> HistorySettings:
 
 
 def export(
-    history: Path,
+    config: Path,
+    history: Path | None,
     output: BinaryIO,
     *,
     what: str | None,
@@ -38,13 +39,13 @@ def export(
     if telegrams == (what is not None):
         fail("say what: --telegrams, or one of load, daily, billing, minute, mbus, readings")
     span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
-    bar = _Bar()
+    path, bar = history_of(config, history), _Bar()
     with explained():
         try:
             if what is None:
-                output.writelines(reading_back.telegrams(history, meter, *span))
+                output.writelines(reading_back.telegrams(path, meter, *span))
             else:
-                output.writelines(leaving.export(history, what, form, meter, span, bar.show))
+                output.writelines(leaving.export(path, what, form, meter, span, bar.show))
         except blocks.BlockError as error:
             fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
         finally:

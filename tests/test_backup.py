@@ -62,9 +62,9 @@ def test_a_backup_under_load_is_whole_and_restores_to_the_same_sums(path: Path, 
         restore(copy, home)
         assert sums(home) == sums(copy)
         assert not list(faults(home))
-    last = Life(home, begin=life.now)  # and a daemon goes on in it
-    assert last.second() == len(found) + 1
-    last.recorder.close()
+        last = Life(home, begin=life.now)  # and a daemon goes on in it
+        assert last.second() == len(found) + 1
+        last.recorder.close()
     assert not list(tmp_path.glob("*.part*"))
 
 

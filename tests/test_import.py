@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
@@ -104,7 +103,7 @@ def test_logs_before_and_between_what_is_there_touch_nothing_and_the_sums_hold(p
 
 
 @pytest.fixture
-def told_wrong(tmp_path: Path) -> Iterator[Path]:
+def told_wrong(tmp_path: Path) -> Path:
     (tmp_path / "words").write_text("hello there")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     (tmp_path / "bad.jsonl").write_text('{"meter": "home"}\n')
@@ -112,7 +111,7 @@ def told_wrong(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"/TST5")[:-3])
     with closing(sqlite3.connect(tmp_path / "x.db")) as db:
         db.execute("CREATE TABLE theirs (value)")
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,8 @@ def test_nobody_imports_beside_a_daemon(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("verify",), ("export", "load"), ("export", "--telegrams"), ("backup", "copy.sqlite"), ("restore", "{0}"), ("import", "{1}"),
+        ("verify",), ("export", "load"), ("export", "--telegrams"),
+        ("backup", "copy.sqlite"), ("restore", "{0}"), ("import", "{1}"),
     ],
 )  # fmt: skip
 def test_a_newer_history_is_refused_untouched_by_every_command(lived: Path, tmp_path: Path, words: tuple[str, ...]) -> None:

@@ -113,8 +113,8 @@ def _enter(incoming: Incoming, device: int, rows: Sequence[Row], *, electricity:
     for part, end, offset in zip(parts, stood, offsets, strict=True):
         segment = incoming.segment(device, f"{NAME} {part[0].start}", NAME, _with_totals(offset) if electricity else offset)
         registers = _before(part, end)
-        length = part[0].end - part[0].start
-        _put(incoming, device, segment, _opening(part[0], length), registers)
+        if part is parts[0]:
+            _put(incoming, device, segment, _opening(part[0], part[0].end - part[0].start), registers)
         for row in part:
             registers = {one: value + row.used[one] for one, value in registers.items()}
             _put(incoming, device, segment, row, registers)

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 
 from p1monitor.care.columns import Cell
 from p1monitor.recorder import Store
-from p1monitor.recorder.levels import Bit
 from p1monitor.recorder.rows import TABLES
 from p1monitor.recorder.store import Segment
 
@@ -59,10 +58,6 @@ class Incoming:
             self.store.execute("COMMIT")
             self.store.execute("BEGIN IMMEDIATE")
             self._waiting = 0
-
-    def begin(self, table: str, device: int, segment: int, cells: Mapping[str, Cell]) -> None:
-        """The row before the first: nothing was seen in it, but its registers say where the first began."""
-        self.add(table, device, segment, {"status": int(Bit.DNV), **cells})
 
     def done(self) -> None:
         """All is told."""
