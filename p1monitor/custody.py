@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,6 +47,9 @@ def export(
                 output.writelines(reading_back.telegrams(path, meter, *span))
             else:
                 output.writelines(leaving.export(path, what, form, meter, span, bar.show))
+            output.flush()
+        except BrokenPipeError:  # whoever reads has had enough; what is buffered goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except blocks.BlockError as error:
             fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
         finally:

@@ -8,14 +8,18 @@ import pty
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from p1monitor.recorder import Queries
+from p1monitor.care import export as leaving
+from p1monitor.recorder import Queries, Store
+from p1monitor.recorder.reading_back import EVER, Past
 from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.store import Segment
 from tests.archiving import folder, lived, old, path
 from tests.cutting import NOON
 from tests.test_backup import sums
@@ -124,3 +128,34 @@ def test_an_export_that_is_imported_is_the_same_history_again_and_twice_is_once(
     assert code == 0
     assert "1 rows put in" not in told
     assert sums(other) == before
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "influx"])
+def test_memory_is_flat_however_long_an_export_is(path: Path, form: str) -> None:
+    store = Store(path)
+    device = store.device("home", "electricity", "electricity")
+    with store.transaction():
+        store.keep(Segment(1, device, "E1", 1, {}))
+        for minute in range(60, 60 * 20_000, 60):
+            row = f"({device}, {minute}, 1, {minute - 60}, 0, 6, {minute}, 600, 6, 1, 2, {minute})"
+            store.execute(
+                f"""INSERT INTO minute (device, "end", segment, start, status, samples, registers_at, power_sum_w, powers,
+                power_min_w, power_max_w, energy_import_wh) VALUES {row}"""
+            )
+    store.close()
+    with closing(Past(path)) as past:
+        lines = leaving.lines(past, "minute", form, None, EVER, lambda _: None)
+        next(lines)
+        tracemalloc.start()
+        size = sum(map(len, lines))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert size > 1_500_000
+    assert most < 300_000
+
+
+def test_a_reader_that_has_had_enough_is_no_fault(lived: Path) -> None:
+    command = f"{sys.executable} -m p1monitor export readings --history {lived} | head -1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True)
+    assert done.stdout.startswith(b"meter,seq,")
+    assert done.stderr == b""

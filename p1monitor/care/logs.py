@@ -36,6 +36,10 @@ PIECE = 64 * 1024
 #: The years in which there were P1 ports: a stamp before that is of a meter whose clock was never set.
 FIRST_S = 1_167_606_000
 
+#: What the M-Bus devices of a meter are here, by equipment identifier: so they are in old telegrams too.
+_ROLES = """SELECT s.equipment_id, d.role FROM segment s JOIN device d ON d.id = s.device JOIN meter m ON m.id = d.meter
+    WHERE m.name = ? AND d.role <> 'electricity' AND s.equipment_id <> ''"""
+
 #: Stamp and frame of readings that the journal has: of each meter.
 Waiting = Mapping[str, frozenset[tuple[int, bytes]]]
 
@@ -81,6 +85,7 @@ class Logs:
         self._ledger = Ledger(incoming.store, meter, *levels)
         self._memory = Memory()
         self._seq = first_number(store)
+        self._roles = dict(store.execute(_ROLES, (meter,)).fetchall())
         self._hour: list[Kept] = []
 
     def read(self, paths: Sequence[Path]) -> None:
@@ -99,7 +104,9 @@ class Logs:
             self.told.undated += 1
             return
         # What it was received at nobody knows any more: as long passed as the meter says.
-        self._memory, reading = observe(self._memory, first._replace(received=Received(float(at), float(at))))
+        self._memory, reading = observe(
+            self._memory, first._replace(received=Received(float(at), float(at))), configured=self._roles
+        )
         self._seq += 1
         shift = first.at.utcoffset()
         stamp = Stamp(at, int(shift.total_seconds()) if shift is not None else 0, 0)
