@@ -125,7 +125,7 @@ def test_restore_keeps_the_old_one_and_waits_for_the_daemon_to_stop(path: Path, 
 
 
 def test_what_a_killed_daemon_left_in_memory_goes_aside_too(path: Path, tmp_path: Path) -> None:
-    life = Life(path, step=30)
+    life = Life(path)
     life.second()
     copy = tmp_path / "copy.sqlite"
     backup(path, copy)

@@ -119,7 +119,7 @@ def test_an_export_that_is_imported_is_the_same_history_again_and_twice_is_once(
     other = tmp_path / "other" / "history.sqlite"
     code, told = runs("import", "--history", other, *files)
     assert code == 0, told
-    assert "home/electricity, daily: 1 rows put in, 2026-01-14" in told
+    assert "home/electricity, daily: 1 rows put in, 2026-01-15 to 2026-01-15" in told
     assert runs("verify", "--history", other) == (0, "")
 
     assert told_of(other) == told_of(lived)

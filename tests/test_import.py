@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from p1monitor.care.incoming import beside
+from p1monitor.care.merging import merge
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
 from p1monitor.p1.telegram import parse, render
-from p1monitor.recorder import Queries
+from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.reading_back import EVER, telegrams
 from p1monitor.recorder.verify import faults
 from tests.archiving import HOUR_S, folder, lived, moments, old, path
@@ -85,14 +87,17 @@ def test_logs_before_and_between_what_is_there_touch_nothing_and_the_sums_hold(p
     (tmp_path / "b.log.gz").write_bytes(gzip.compress(log(HOUR_S, 3 * HOUR_S)))
     (tmp_path / "a.log").write_bytes(log(-5 * HOUR_S, -4 * HOUR_S))
     (tmp_path / "c.log").write_bytes(b"noise\r\n" + log(HOUR_S // 2, HOUR_S))  # was recorded, too
+    (tmp_path / "d.log").write_bytes(log(7 * HOUR_S // 2, 4 * HOUR_S))  # is in the journal only
     code, told = runs("import", "--history", path, *sorted(tmp_path.glob("?.log*"), reverse=True))
     assert code == 0, told
     assert set(own) <= set(sums(path))
     found = kept_of(path)
     assert {seq: kept for seq, kept in found.items() if seq > 0} == recorded
     assert len(found) == len(recorded) + 120 + 240
-    assert "60 were there already" in told
+    assert "120 were there already" in told
     assert not list(faults(path))
+    between = f'registers_at IS NOT NULL AND "end" > {T0 + HOUR_S} AND "end" <= {T0 + 3 * HOUR_S}'
+    assert rows(path, f"SELECT count(*) FROM load_profile WHERE {between}") == [(8,)]
     start, end = HOUR_S + 900, 3 * HOUR_S - 900
     used = totals(path, T0 + start, T0 + end)["electricity"]["energy_import_kwh"]
     assert used == pytest.approx(register(end) - register(start), abs=1e-9)
@@ -100,6 +105,28 @@ def test_logs_before_and_between_what_is_there_touch_nothing_and_the_sums_hold(p
     assert life.second() == max(recorded) + 1
     life.recorder.close()
     assert not list(faults(path))
+
+
+def test_two_meters_in_one_quarter_are_both_taken_over(path: Path) -> None:
+    store = Store(path)
+    with beside(path) as incoming:
+        device = incoming.device("home", "electricity", "electricity")
+        for seen, equipment in enumerate(("E1", "E2")):
+            cells = {"start": T0, "end": T0 + 900, "registers_at": T0 + 100 + seen, "energy_import_wh": 5 * seen}
+            incoming.add("load_profile", device, incoming.segment(device, equipment, equipment), cells)
+        assert [(one.rows, one.there) for one in merge(store, incoming)] == [(2, 0)]
+    store.close()
+
+
+def test_a_device_has_the_role_in_old_telegrams_that_it_has_here(lived: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(lived)) as db:
+        db.execute("UPDATE device SET role = 'gas_2' WHERE role = 'gas'")
+        db.commit()
+    (tmp_path / "a.log").write_bytes(log(-5 * HOUR_S, -4 * HOUR_S))
+    code, told = runs("import", "--history", lived, tmp_path / "a.log")
+    assert code == 0, told
+    assert "home/gas_2, mbus: " in told
+    assert rows(lived, "SELECT role FROM device WHERE medium = 'gas'") == [("gas_2",)]
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import gzip
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from p1monitor.care import dsmrreader, hass, own
 from p1monitor.care.incoming import ImportProblem, Incoming, beside
+from p1monitor.care.local import day_of
 from p1monitor.care.logs import Logs, Told
 from p1monitor.care.merging import Taken, merge
 from p1monitor.recorder import Store, StoreError
@@ -163,7 +163,7 @@ def _waiting(history: Path) -> dict[str, frozenset[tuple[int, bytes]]]:
 
 
 def _of_telegrams(meter: str, told: Told) -> str:
-    words = f"{meter}: {told.telegrams} telegrams, {_day(told.start or 0)} to {_day(told.end)}; {told.kept} kept"
+    words = f"{meter}: {told.telegrams} telegrams, {_days(told.start or 0, told.end)}; {told.kept} kept"
     words += f", {told.telegrams - told.kept} were there already" if told.kept < told.telegrams else ""
     words += _gaps(told.gaps, told.missing)
     words += f"; {told.undated} without a time left out" if told.undated else ""
@@ -174,7 +174,7 @@ def _report(name: str, taken: Sequence[Taken], notes: Sequence[str]) -> Iterator
     before = f"{name}: " if name else ""
     yield from (f"{before}{note}" for note in notes)
     for one in taken:
-        words = f"{before}{one.meter}/{one.role}, {_NAMES[one.table]}: {one.rows} rows put in, {_day(one.start)} to {_day(one.end)}"
+        words = f"{before}{one.meter}/{one.role}, {_NAMES[one.table]}: {one.rows} rows put in, {_days(one.start, one.end)}"
         words += f"; {one.there} were there already" if one.there else ""
         sums = ", ".join(f"{register} {value / 1000:.3f}" for register, value in one.sums.items())
         yield words + _gaps(one.gaps, one.missing) + (f"; in all of them {sums}" if sums else "")
@@ -184,5 +184,5 @@ def _gaps(gaps: int, missing: int) -> str:
     return f"; {gaps} gaps, {missing / DAY_S:.1f} days" if gaps else "; no gap"
 
 
-def _day(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+def _days(start: int, end: int) -> str:
+    return f"{day_of(start)} to {day_of(end - 1)}"
