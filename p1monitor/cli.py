@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 import tempfile
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
-from p1monitor import __version__
-from p1monitor.errands import (
-    FAILED,
-    WRONG,
-    address,
-    explained,
-    fail,
-    history_of,
-    load,
-    load_here,
-    log_format,
-    moment,
-    pace,
-    read_bytes,
-    rebuilt,
-    until_interrupted,
-)
+from p1monitor import __version__, custody, errands
+from p1monitor.errands import FAILED, WRONG, address, begin_log, explained, fail, history_of, load, load_here, pace
 from p1monitor.rules import PROFILES
 from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings, WebSettings
 
 CONFIG = Path("/etc/p1monitor/config.toml")
 
 config_option = click.option("-c", "--config", type=click.Path(path_type=Path), default=CONFIG, show_default=True, help="The file.")
+
+history_option = click.option("--history", type=click.Path(path_type=Path), help="The history, in place of the configuration's.")
+existing = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,8 +60,7 @@ def demo(model: str, days: int, listen: str) -> None:
     with tempfile.TemporaryDirectory(prefix="p1monitor-demo-") as folder, explained():
         path = Path(folder) / "history.sqlite"
         click.echo(f"{MODELS[model].title}: simulating the last {days} days …")
-        count = past.fill(path, "home", model, 0, days)
-        click.echo(f"{count} telegrams. The page: http://{listen}/   (Ctrl-C stops)")
+        click.echo(f"{past.fill(path, 'home', model, 0, days)} telegrams. The page: http://{listen}/   (Ctrl-C stops)")
         source = SourceSettings(type="simulated", model=model)
         _run(
             Settings(
@@ -99,7 +84,7 @@ def decode(files: tuple[str, ...], as_json: bool, crc: str, profile: str) -> Non
 
     good = 0
     for name in files or ("-",):
-        stream = Stream(name, read_bytes(name), crc, profile)
+        stream = Stream(name, errands.read_bytes(name), crc, profile)
         for fine, text in stream.lines() if as_json else stream.tables():
             good += fine
             click.echo(text)
@@ -182,7 +167,7 @@ def simulate(
         play = meter.play(model, seed, start, scenes, pace(speed), past_days=days if path else 0)
     except meter.SimulateError as error:
         fail(str(error))
-    with explained(), until_interrupted():
+    with explained(), errands.until_interrupted():
         if pty:
             meter.to_pty(play, click.echo)
         elif tcp is not None:
@@ -192,7 +177,7 @@ def simulate(
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=existing)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Send to its sinks; its history stays as it is.")
 @click.option("--speed", default="1", show_default=True, help='Times real pace, or "max".')
 @click.option("--loop", is_flag=True, help="Begin again at the end.")
@@ -209,31 +194,53 @@ def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str)
             fail(f"{file}: no good telegram", FAILED)
 
 
-history_option = click.option("--history", type=click.Path(path_type=Path), help="The history, in place of the configuration's.")
+@main.command()
+@config_option
+@history_option
+@click.argument("what", required=False, type=click.Choice(("load", "daily", "billing", "minute", "mbus", "readings")))
+@click.option("--telegrams", is_flag=True, help="The telegrams themselves, byte for byte as they came.")
+@click.option(
+    "--format", "form", type=click.Choice(("csv", "jsonl", "influx")), default="csv", show_default=True, help="Of the lines."
+)
+@click.option("--from", "start", metavar="TIME", help="From here on; ISO 8601.")
+@click.option("--to", "end", metavar="TIME", help="Until here.")
+@click.option("--meter", help="Only this meter.")
+@click.option("-o", "--output", type=click.File("wb", lazy=True), default="-", help="Write it there.")
+def export(config: Path, history: Path | None, output: BinaryIO, **wanted: Any) -> None:
+    """Write a profile, or every reading, or the telegrams, beside a daemon that may be running."""
+    custody.export(config, history, output, **wanted)
 
 
 @main.command()
 @config_option
 @history_option
-@click.option("--telegrams", is_flag=True, help="The telegrams themselves, byte for byte as they came.")
-@click.option("--from", "start", metavar="TIME", help="From here on; ISO 8601.")
-@click.option("--to", "end", metavar="TIME", help="Until here.")
-@click.option("--meter", help="Only this meter.")
-@click.option("-o", "--output", type=click.File("wb", lazy=True), default="-", help="Write it there.")
-def export(
-    config: Path, history: Path | None, telegrams: bool, start: str | None, end: str | None, meter: str | None, output: BinaryIO
-) -> None:
-    """Write what is kept, beside a daemon that may be running."""
-    from p1monitor.recorder import blocks, reading_back  # noqa: PLC0415
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def backup(config: Path, history: Path | None, file: Path, force: bool) -> None:
+    """Copy the history, and what only its journal has, into one FILE, beside a daemon that may be running."""
+    click.echo(custody.backup(history_of(config, history), file, custody.ways(config, history), force=force))
 
-    if not telegrams:
-        fail("say what: --telegrams")
-    span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
-    with explained():
-        try:
-            output.writelines(reading_back.telegrams(history_of(config, history), meter, *span))
-        except blocks.BlockError as error:
-            fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
+
+@main.command()
+@config_option
+@history_option
+@click.argument("file", type=existing)
+def restore(config: Path, history: Path | None, file: Path) -> None:
+    """Put a backup in the place of the history, which is kept as *.old; while the daemon is stopped."""
+    click.echo(custody.restore(file, history_of(config, history)))
+
+
+@main.command("import")
+@config_option
+@history_option
+@click.argument("files", nargs=-1, required=True, type=existing)
+@click.option("--meter", help="Whose it is, where there are several.")
+@click.option("--profile", type=click.Choice(PROFILES), default="auto", help="Country, of telegrams.")
+@click.option("--statistic", "statistics", multiple=True, metavar="NAME=ID", help="Which one it is, of Home Assistant's.")
+def take_in(config: Path, history: Path | None, **wanted: Any) -> None:
+    """Take over exports of p1monitor's, telegrams, DSMR-reader's CSV, Home Assistant's database; while the daemon is stopped."""
+    for line in custody.take_in(history_of(config, history), custody.ways(config, history), **wanted):
+        click.echo(line)
 
 
 @main.command()
@@ -242,14 +249,10 @@ def export(
 @click.option("--rebuild", is_flag=True, help="Make all profiles again of the telegrams; the daemon must not run.")
 def verify(config: Path, history: Path | None, rebuild: bool) -> None:
     """Look whether the history is whole: a line for each fault."""
-    from p1monitor.recorder.verify import faults  # noqa: PLC0415
-
     good = True
-    with explained():
-        path = history_of(config, history)
-        for words in chain(faults(path), rebuilt(config, path) if rebuild else ()):
-            good = False
-            click.echo(words)
+    for words in custody.verify(config, history, rebuild=rebuild):
+        good = False
+        click.echo(words)
     sys.exit(0 if good else 1)
 
 
@@ -257,7 +260,7 @@ def verify(config: Path, history: Path | None, rebuild: bool) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, for its owner only.")
 def passwd(output: Path | None) -> None:
     """Make the line of a password file for the page."""
-    from p1monitor.password import PasswordError, make_line  # noqa: PLC0415
+    from p1monitor.password import PasswordError, make_line, write  # noqa: PLC0415
 
     if sys.stdin.isatty():
         given = click.prompt("Password for the page", hide_input=True, confirmation_prompt=True)
@@ -265,13 +268,7 @@ def passwd(output: Path | None) -> None:
         given = sys.stdin.readline().rstrip("\r\n")
     try:
         line = make_line(given)
-        if output is None:
-            click.echo(line)
-        else:
-            output.touch(mode=0o600)
-            output.chmod(0o600)
-            output.write_text(line + "\n")
-            click.echo(f"{output}: written. In [web]: password_file = {str(output.absolute())!r}")
+        click.echo(line if output is None else write(output, line))
     except PasswordError as error:
         fail(str(error))
     except OSError as error:
@@ -282,7 +279,7 @@ def _run(settings: Settings) -> int:
     """Run the daemon; how many telegrams it read."""
     from p1monitor.daemon import Daemon  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format=log_format(), stream=sys.stderr)
+    begin_log()
     with explained():
         daemon = Daemon(settings)
         daemon.run()

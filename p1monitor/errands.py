@@ -15,7 +15,7 @@ from p1monitor import config as config_file
 from p1monitor import listen
 from p1monitor.config import ConfigError
 from p1monitor.rules import CHECKS
-from p1monitor.settings import HistorySettings, MeterSettings, Settings, SourceSettings
+from p1monitor.settings import Settings, SourceSettings
 
 #: Exit status where the configuration or the command's words are wrong; systemd does not try again (RestartPreventExitStatus).
 WRONG = 2
@@ -71,17 +71,6 @@ def history_of(config: Path, history: Path | None) -> Path:
     return settings.path
 
 
-def rebuilt(config: Path, history: Path) -> Iterator[str]:
-    """Make the profiles of a history again, with the configuration's periods; a sentence for each that was another."""
-    from p1monitor.recorder import remaking  # noqa: PLC0415 - loaded by the command that needs it
-
-    settings = load_here(config)
-    minutes = (settings.history or HistorySettings()).load_profile_minutes
-    known, other = {meter.name: meter for meter in settings.meters}, MeterSettings()  # it may not be configured any more
-    terms = (lambda meter: known.get(meter, other).profile, lambda meter: known.get(meter, other).billing_day)
-    yield from remaking.rebuilt(history, minutes, *terms)
-
-
 def moment(text: str | None, otherwise: int) -> int:
     """A time as people write it, local where it says nothing else."""
     if text is None:
@@ -132,6 +121,11 @@ def explained() -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]
         fail(f"{error.filename}: {reason}" if error.filename else reason, FAILED)
+
+
+def begin_log() -> None:
+    """From now on changes are told on standard error."""
+    logging.basicConfig(level=logging.INFO, format=log_format(), stream=sys.stderr)
 
 
 def log_format() -> str:

@@ -94,3 +94,11 @@ def _digest(password: str, line: _Line) -> bytes:
 
 def _text(octets: bytes) -> str:
     return base64.b64encode(octets).decode("ascii")
+
+
+def write(path: Path, line: str) -> str:
+    """Write the line of a password file, for its owner only; what to do with it comes back."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(line + "\n")
+    return f"{path}: written. In [web]: password_file = {str(path.absolute())!r}"

@@ -18,11 +18,12 @@ FLOORS = {
     "observer": 1, "sources": 1, "recorder": 1, "sinks": 1, "status": 1, "live": 1, "password": 1, "rules": 1, "show": 1,
     "diagnosis": 1,
     "config": 2, "fanout": 2, "news": 2, "terms": 2,
-    "afresh": 3, "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3,
+    "afresh": 3, "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3, "care": 3,
     "daemon": 4,
     "errands": 4,
-    "cli": 5,
-    "__main__": 6,
+    "custody": 5,
+    "cli": 6,
+    "__main__": 7,
 }  # fmt: skip
 
 #: What reaches out of the process, or tells the time. Bytes and values need none of it.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from p1monitor.recorder.forward import VersionError, copied, version_of
 from p1monitor.recorder.schema import APPLICATION, STEPS
 
 #: STRICT tables came with 3.37, of 2021.
@@ -51,12 +52,10 @@ def opened(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         _prepare(db, path)
-    except (OSError, *DAMAGE, StoreError) as error:
+    except (OSError, *DAMAGE, VersionError) as error:
         if db is not None:
             db.close()
-        if isinstance(error, StoreError):
-            raise
-        raise StoreError(sentence(path, error)) from error
+        raise StoreError(str(error) if isinstance(error, VersionError) else sentence(path, error)) from error
     return db
 
 
@@ -71,16 +70,9 @@ def opened_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != APPLICATION and (tables or version):
-        raise StoreError(f"{path} is the database of another program; name another file in [history] path")
-    if version > len(STEPS):
-        raise StoreError(
-            f"{path} was written by a newer p1monitor (version {version} of the history, this one knows {len(STEPS)});"
-            " it was not touched"
-        )
+    version = version_of(db, path)
+    if 0 < version < len(STEPS):
+        copied(db, path, version)
     db.execute(f"PRAGMA cache_size = -{WRITER_KIB}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")

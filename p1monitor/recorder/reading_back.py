@@ -7,8 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from p1monitor.p1.records import Event
 from p1monitor.recorder import blocks, card, kept_record, records, tail, waiting
 from p1monitor.recorder.blocks import Block
+from p1monitor.recorder.forward import VersionError, current
 from p1monitor.recorder.journal import path_of, unpacked
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import DAMAGE, StoreError, opened_for_reading, sentence
@@ -44,11 +46,12 @@ class Past:
         self.path = path
         self.db = opened_for_reading(path)
         try:
+            current(self.db, path)
             found = dict(self.db.execute("SELECT key, value FROM note WHERE key = 'installation'").fetchall())
             self.shapes = Shapes(self.db.execute("SELECT id, template FROM shape").fetchall())
-        except DAMAGE as error:
+        except (*DAMAGE, VersionError) as error:
             self.db.close()
-            raise StoreError(sentence(path, error)) from error
+            raise StoreError(str(error) if isinstance(error, VersionError) else sentence(path, error)) from error
         self.installation: str = found.get("installation", "")
 
     def close(self) -> None:
@@ -68,13 +71,17 @@ class Past:
 
     def journal(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What the journal and its tail have beyond these numbers."""
+        return ((meter, kept) for meter, kept, _ in self.told(after))
+
+    def told(self, after: dict[str, int]) -> Iterator[tuple[str, Kept, tuple[Event, ...]]]:
+        """The same, and what happened."""
         newest = dict(after)
         for record in (*self._card(), *self._tail()):
             if record.meter.startswith(waiting.MARK):
                 continue
             if record.seq > newest.get(record.meter, 0):
                 newest[record.meter] = record.seq
-                yield record.meter, kept_record.from_bytes(record.record)
+                yield record.meter, kept_record.from_bytes(record.record), kept_record.events_of(record.record)
 
     def unstamped(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What waits there for the host's clock, beyond these numbers."""

@@ -42,7 +42,7 @@ def _archive(past: Past) -> Iterator[str]:
         yield f"{past.path}: the archive cannot be read ({error})"
         return
     for row in rows:
-        if row.from_seq <= newest.get(row.meter, 0):
+        if row.from_seq <= newest.get(row.meter, row.from_seq - 1):
             yield f"{_named(row)}: overlaps the block before"
         newest[row.meter] = row.to_seq
         try:
