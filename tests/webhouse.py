@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from itertools import pairwise
 from threading import Event
 
 import pytest
@@ -112,6 +113,23 @@ class History:
             "electricity": {"energy_import_kwh": 0.4 * hours + more, "energy_export_kwh": 0.2 * hours - more},
             "gas": {"gas_m3": 0.1 * hours - more / 4},
         }
+
+    def steps(self, meter: str, edges: Sequence[float]) -> dict[str, dict[str, list[float | None]]]:
+        hours = [max(0.0, min(end, NOON.timestamp()) - start) / 3600 for start, end in pairwise(edges)]
+        rates = {
+            "electricity": {"energy_import_kwh": 0.4, "energy_export_kwh": 0.2},
+            "gas": {"gas_m3": 0.1},
+        }
+        return {
+            role: {name: [rate * hour if hour else None for hour in hours] for name, rate in names.items()}
+            for role, names in rates.items()
+        }
+
+    def powers(self, meter: str, start: float, end: float) -> dict[str, object]:
+        return {"mean_w": 200.0, "highest": None, "lowest": None}
+
+    def first(self, meter: str) -> float | None:
+        return NOON.timestamp() - 400 * 86400
 
     def events(self, meter: str, limit: int) -> list[dict[str, object]]:
         return self.happened[:limit]
