@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +26,12 @@ from tests.webhouse import METER, House, Moment
 NOW = central(datetime(2026, 3, 30, 17, 40, tzinfo=UTC))
 #: The meter says nothing in these hours of the 17th.
 SILENT = (datetime(2026, 3, 17, 8, tzinfo=UTC), datetime(2026, 3, 17, 14, tzinfo=UTC))
-#: Days ago until which telegrams come so often: what the views of that time need.
-PACES = ((150, timedelta(hours=1)), (14, timedelta(minutes=15)), (1, timedelta(minutes=1)))
+#: Days ago from which telegrams come so often: what the views of that time need. A picture of a whole year needs more of them.
+PACES = (
+    (460 if "P1MONITOR_PICTURES" in os.environ else 60, timedelta(hours=1)),
+    (14, timedelta(minutes=15)),
+    (1, timedelta(minutes=1)),
+)
 SEED = 7
 
 

@@ -85,6 +85,7 @@ class History:
     """A store of a household in closed form: the same every day, a little more today."""
 
     def __init__(self) -> None:
+        self.rates = {"electricity": {"energy_import_kwh": 0.4, "energy_export_kwh": 0.2}, "gas": {"gas_m3": 0.1}}  # per hour
         self.happened: list[dict[str, object]] = [
             {"at": NOON, "received": None, "kind": "message", "code": None, "words": "message: hello"},
         ]
@@ -116,13 +117,9 @@ class History:
 
     def steps(self, meter: str, edges: Sequence[float]) -> dict[str, dict[str, list[float | None]]]:
         hours = [max(0.0, min(end, NOON.timestamp()) - start) / 3600 for start, end in pairwise(edges)]
-        rates = {
-            "electricity": {"energy_import_kwh": 0.4, "energy_export_kwh": 0.2},
-            "gas": {"gas_m3": 0.1},
-        }
         return {
             role: {name: [rate * hour if hour else None for hour in hours] for name, rate in names.items()}
-            for role, names in rates.items()
+            for role, names in self.rates.items()
         }
 
     def powers(self, meter: str, start: float, end: float) -> dict[str, object]:

@@ -56,8 +56,15 @@ export class Past {
     this.brush = route.brush;
     const other = before?.meter !== route.meter || (before?.view ?? VIEW) !== this.view || before?.date !== route.date;
     if (other) this.span = null;
-    if (!before && route.view) this.card.scrollIntoView();
+    if (!before && route.view) this.aim();
     if (route.view || this.seen) this.load(other);
+  }
+
+  /** A URL names a view: it stays in sight while what is above it grows, until somebody moves. */
+  aim() {
+    const grown = new ResizeObserver(() => this.card.scrollIntoView());
+    grown.observe(this.card.parentElement);
+    for (const kind of ["wheel", "pointerdown", "touchstart", "keydown"]) addEventListener(kind, () => grown.disconnect(), { once: true, passive: true });
   }
 
   /** Another period: the URL says so, and its change does the rest. */
@@ -161,7 +168,9 @@ export class Past {
   happen() {
     const [from, to] = this.brush ?? [this.span.start, this.span.end];
     const when = ({ at, received }) => (at ? Date.parse(at) / 1000 : received);
-    showHappened((this.events ?? []).filter((event) => when(event) >= from && when(event) < to), this.route.kind);
+    const within = (low, high) => (this.events ?? []).filter((event) => when(event) >= low && when(event) < high);
+    const kinds = [...new Set(within(this.span.start, this.span.end).map((event) => event.kind))].sort();
+    showHappened(within(from, to), kinds, this.route.kind);
   }
 
   mark(state, words = "") {

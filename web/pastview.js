@@ -52,7 +52,9 @@ export function showOver(span, at, series, flows, volumes) {
     if (known && known.max[row] - known.mean[row] >= 1) parts.push(`up to ${fixed(known.max[row])} W`);
   } else {
     parts.push(span.nameOf([span.edges[bar], span.edges[bar + 1]]));
-    parts.push(...flows.map((one) => `${one.label} ${fixed(one.steps[bar], 2)} kWh`));
+    for (const flow of new Set(flows.map((one) => one.flow))) {
+      parts.push(`${flow} ${flows.filter((one) => one.flow === flow).map((one) => fixed(one.steps[bar], 2)).join(" + ")} kWh`);
+    }
   }
   parts.push(...volumes.map((one) => `${one.label} ${fixed(one.steps[bar], 2)} ${one.unit}`));
   put(byId("past-over"), parts.join("  ·  "));
@@ -77,7 +79,7 @@ export function showReading(span, brush, told, catalogue) {
   if (highest?.w > 0) items.push(peak(highest, "peak import"));
   if (lowest?.w < 0) items.push(peak(lowest, "peak export"));
   list(byId("past-numbers"), items.length ? items : [{ key: "none", label: "Nothing was recorded here.", value: "" }]);
-  const rates = Object.keys(electricity).filter((name) => /_t\d_/.test(name) && (electricity[name] > 0 || /import_t[12]_/.test(name)));
+  const rates = Object.keys(electricity).filter((name) => electricity[name] > 0 ? /_t\d_/.test(name) : /_t[12]_/.test(name) && electricity[name.replace(/t\d_/, "")] > 0);
   list(byId("past-rates"), rates.map((name) => kwh(name, `${name.split("_")[1]}, tariff ${/_t(\d)_/.exec(name)[1]}`)));
 }
 
@@ -89,9 +91,8 @@ function whenOf({ from, to }, period) {
   return length <= MINUTE_S ? `at ${time(to)}` : `${time(from)} – ${clock(to)}`;
 }
 
-/** What happened, newest first, of one kind or all; in words. */
-export function showHappened(events, kind) {
-  const kinds = [...new Set(events.map((event) => event.kind))].sort();
+/** What happened, newest first, of one kind or all, in words; `kinds` are those of the whole period. */
+export function showHappened(events, kinds, kind) {
   const select = byId("past-kind");
   const known = kind && !kinds.includes(kind) ? [...kinds, kind] : kinds;
   if (select.keys !== known.join("\n")) {
@@ -108,12 +109,12 @@ export function showHappened(events, kind) {
     label: event.at ? moment(event.at) : event.received ? new Date(event.received * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "–",
   }));
   list(card, items.length ? items : [{ key: "none", label: "", value: "Nothing happened." }]);
-  card.hidden = events.length === 0 && !kind;
+  card.hidden = kinds.length === 0 && !kind;
   more.hidden = chosen.length <= SHOWN || every;
   more.textContent = `All ${fixed(chosen.length)}`;
   more.onclick = () => {
     every = true;
-    showHappened(events, kind);
+    showHappened(events, kinds, kind);
   };
 }
 
