@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from p1monitor.p1.records import Reading
 from p1monitor.p1.times import central
@@ -145,7 +145,7 @@ def test_keys_do_all_of_it(settled: House, visit: Open) -> None:
     expect(page.locator("#past-range")).to_have_text("Sun 29 Mar – Mon 30 Mar")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Escape")
-    expect(page.locator("#past-range")).to_have_text("The whole month")
+    expect(page.locator("#past-range")).to_have_text("The month so far")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#past-open")).to_have_text("Open this day")
     page.keyboard.press("Enter")
@@ -235,6 +235,14 @@ def test_what_happened_is_told_in_words(settled: House, visit: Open) -> None:
     expect(page).to_have_url(re.compile("brush=.*kind=message"))
 
 
+def test_an_event_tells_how_long_and_how_far(house: House, visit: Open) -> None:
+    assert house.history is not None
+    told = {"at": "2026-01-14T08:00:00+01:00", "received": None, "kind": "power quality", "code": 76, "words": "voltage sag ended"}
+    house.history.happened = [{**told, "phase": "l2", "seconds": 75, "value": 203.4, "unit": "V"}]
+    page = visit(of=house, path="/#home/month").page
+    expect(page.locator("#happened dd")).to_have_text(["voltage sag ended, phase L2, for 75 s, 203.4 V"])
+
+
 def test_its_states_are_said(house: House, visit: Open) -> None:
     assert house.history is not None
     rates, house.history.rates = house.history.rates, {}
@@ -245,8 +253,12 @@ def test_its_states_are_said(house: House, visit: Open) -> None:
         "Nothing was recorded in this week. The history begins on 11 December 2024."
     )
     house.history.rates = rates
-    held: list[Any] = []
-    page.route("**/periods/month*", lambda route: held.append(route))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/periods/month*", hold)
     page.locator("#past-month").click()
     expect(card).to_have_attribute("data-state", "loading")
     expect(page.locator("#past-words")).to_have_text("Loading …")
@@ -296,3 +308,19 @@ def test_questions_that_make_no_sense_are_refused(settled: House, path: str, key
     answer = settled.app.test_client().get(f"/api/v1/{path}", base_url="http://localhost")
     assert answer.status_code in (400, 404)
     assert json.loads(answer.text)["error"]["key"] == key
+
+
+#: Name -> size, view. Only a history made for pictures has the whole of 2025.
+PAPERS = {
+    "page-month": (DESK, "month/2026-03?brush=1773010800-1773270000"),
+    "page-year": (PHONE, "year/2025" if "P1MONITOR_PICTURES" in os.environ else "year/2026"),
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_picture_for_the_papers(settled: House, visit: Open, tmp_path: Path, name: str) -> None:
+    size, view = PAPERS[name]
+    page = visit(of=settled, size=size, path=f"/#home/{view}").page
+    shown(page)
+    folder = Path(os.environ.get("P1MONITOR_PICTURES", tmp_path))
+    assert len(page.locator("#past").screenshot(path=folder / f"{name}.png")) > 15_000, "an empty chart"

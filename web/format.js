@@ -61,7 +61,7 @@ export function timeOfDay(minutes) {
   return time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 }
 
-const UNITS = { m3: "m³", kvarh: "kvarh", var: "var" };
+const UNITS = { m3: "m³", gj: "GJ", kwh: "kWh" };
 
 /** The unit as people write it. */
 export function unit(name) {

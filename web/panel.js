@@ -179,11 +179,12 @@ export class Panel {
     });
     const at = (left) => plot.posToVal(left, "x");
     drag(plot.over, (from) => {
+      const before = owner.brush;
       let brushing = false;
       return {
         move: (to, far) => { if (brushing ||= far) owner.brushed(at(from), at(to), false); },
         end: (to, _far, cancelled) => {
-          if (cancelled) owner.brushed(null); // the finger scrolls the page
+          if (cancelled) owner.unbrushed(before); // the finger scrolls the page
           else if (brushing) owner.brushed(at(from), at(to), true);
           else owner.tapped(at(to));
         },

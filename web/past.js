@@ -37,7 +37,7 @@ export class Past {
     new IntersectionObserver(([entry]) => {
       const first = entry.isIntersecting && !this.seen;
       this.seen = entry.isIntersecting;
-      if (first && !this.span) this.load();
+      if (first && this.route && !this.span) this.load();
     }, { rootMargin: "200px" }).observe(this.card);
   }
 
@@ -108,7 +108,8 @@ export class Past {
     } catch (error) {
       if (turn !== this.asked) return;
       this.card.hidden = error.key === "history";
-      this.mark("error", error.key ? `The history cannot be shown: ${error.message}` : "The history cannot be shown: no connection to p1monitor. It is asked again every minute.");
+      // What is shown already stays; the page's head says that the connection is lost.
+      this.mark(!other && this.span ? "shown" : "error", error.key ? `The history cannot be shown: ${error.message}` : "The history cannot be shown: no connection to p1monitor. It is asked again every minute.");
     }
   }
 
@@ -131,6 +132,7 @@ export class Past {
     showLegend(span, flows);
     if (series || span.period === "day") this.panels[0].line(span, series);
     else this.panels[0].bars(span, flows);
+    showOver(span, null);
     const volumes = span.volumes(this.page.catalogue);
     const boxes = showVolumes(volumes);
     this.panels.length = 1;
@@ -195,6 +197,11 @@ export class Past {
     this.brush = from === null ? null : this.span.snap(from, to, this.window);
     this.panels.forEach((panel) => panel.paint());
     if (done) await this.settle();
+  }
+
+  unbrushed(before) {
+    this.brush = before;
+    this.panels.forEach((panel) => panel.paint());
   }
 
   async settle() {

@@ -1,6 +1,6 @@
 // What is shown of the history beside its charts: names, readings, events. Asks nobody; numbers change in place.
 
-import { clock, day, fixed, moment, unit, words } from "./format.js";
+import { clock, day, fixed, moment, plain, span as lasting, unit, words } from "./format.js";
 import { list, make, put } from "./view.js";
 
 const SHOWN = 12; // events; the rest on request
@@ -39,8 +39,10 @@ export function showVolumes(volumes) {
 
 /** Every value at the moment that is pointed at. */
 export function showOver(span, at, series, flows, volumes) {
+  const over = byId("past-over");
+  over.className = at === null ? "hint" : "";
   if (at === null || at < span.start || at >= span.end) {
-    put(byId("past-over"), "");
+    put(over, "Drag over the chart to read a part of it.");
     return;
   }
   const bar = span.barOf(at);
@@ -57,12 +59,12 @@ export function showOver(span, at, series, flows, volumes) {
     }
   }
   parts.push(...volumes.map((one) => `${one.label} ${fixed(one.steps[bar], 2)} ${one.unit}`));
-  put(byId("past-over"), parts.join("  ·  "));
+  put(over, parts.join("  ·  "));
 }
 
 /** What the registers say of a range: of what is brushed, or of the whole period. */
 export function showReading(span, brush, told, catalogue) {
-  put(byId("past-range"), brush ? span.nameOf(brush) : `The whole ${span.period}`);
+  put(byId("past-range"), brush ? span.nameOf(brush) : `The ${span.end > span.at ? `${span.period} so far` : `whole ${span.period}`}`);
   const { electricity = {}, ...others } = told.used;
   const kwh = (name, label) => ({ key: name, label, title: name, value: fixed(electricity[name], 3), unit: "kWh" });
   const items = ["import", "export"].filter((flow) => typeof electricity[`energy_${flow}_kwh`] === "number" && (flow === "import" || electricity.energy_export_kwh > 0))
@@ -108,7 +110,7 @@ export function showHappened(events, kinds, kind) {
     key: `${n} ${event.at} ${event.words}`, title: event.kind, value: sentence(event),
     label: event.at ? moment(event.at) : event.received ? new Date(event.received * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "–",
   }));
-  list(card, items.length ? items : [{ key: "none", label: "", value: "Nothing happened." }]);
+  list(card, items.length ? items : [{ key: "none", label: "Nothing.", value: "" }]);
   card.hidden = kinds.length === 0 && !kind;
   more.hidden = chosen.length <= SHOWN || every;
   more.textContent = `All ${fixed(chosen.length)}`;
@@ -118,12 +120,12 @@ export function showHappened(events, kinds, kind) {
   };
 }
 
-/** An event in words, with what a power-quality event knows beside them. */
-function sentence(event) {
+/** An event in words, with how long it lasted and how far it went, where that is told. */
+function sentence({ words: said, phase, seconds, value, unit: size }) {
   const known = [
-    event.phase && !event.words.includes(String(event.phase)) && `phase ${String(event.phase).replace(/^l/i, "L")}`,
-    typeof event.duration_s === "number" && `for ${fixed(event.duration_s)} s`,
-    typeof event.magnitude === "number" && `${fixed(event.magnitude, 1)} ${unit(event.unit ?? "V")}`,
+    phase && !said.toLowerCase().includes(String(phase).toLowerCase()) && `phase ${String(phase).toUpperCase()}`,
+    typeof seconds === "number" && `for ${lasting(seconds)}`,
+    typeof value === "number" && `${plain(value)} ${unit(size ?? "")}`,
   ].filter(Boolean);
-  return [event.words, ...known].join(", ");
+  return [said, ...known].join(", ");
 }

@@ -148,10 +148,14 @@ export class Span {
       const rates = Object.keys(registers).filter((name) => new RegExp(`^energy_${flow}_t\\d_kwh$`).test(name)).filter((name) => registers[name].some((step) => step > 0));
       const whole = !total || total.every((step, bar) => step === null || Math.abs(rates.reduce((sum, name) => sum + (registers[name][bar] ?? 0), 0) - step) < 0.0015);
       const shown = rates.length > 0 && whole ? rates : total?.some((step) => step > 0 || flow === "import") ? [`energy_${flow}_kwh`] : [];
-      return shown.map((name, n) => ({
-        name, flow, colour: n ? `${flow}-${Math.min(n + 1, MOST_SHADES)}` : flow, sign: flow === "import" ? 1 : -1, steps: registers[name],
-        label: rates.length > 1 && shown.length > 1 ? `${flow}, tariff ${/_t(\d)_/.exec(name)[1]}` : flow, unit: "kWh",
-      }));
+      const several = Object.keys(registers).filter((name) => name.startsWith(`energy_${flow}_t`)).length > 1;
+      return shown.map((name) => {
+        const tariff = Number(/_t(\d)_/.exec(name)?.[1] ?? 0);
+        return {
+          name, flow, colour: tariff > 1 ? `${flow}-${Math.min(tariff, MOST_SHADES)}` : flow, sign: flow === "import" ? 1 : -1,
+          steps: registers[name], label: several && tariff ? `${flow}, tariff ${tariff}` : flow, unit: "kWh",
+        };
+      });
     });
   }
 
