@@ -6,26 +6,24 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import expect
 
 from p1monitor.p1.records import Reading
 from p1monitor.p1.times import central
 from tests import pasthouse
 from tests.browser import CONTRAST, DESK, PHONE, Open, clock, house, visit
+from tests.viewing import COLUMN, EXPORT_2, IMPORT, IMPORT_2, READ, drag, of_month, part, registers, shown
 from tests.webhouse import House
 
 __all__ = ["clock", "house", "visit"]  # fixtures
 
 TITLES = {"day": "Mon, 30 March 2026", "week": "30 Mar – 5 Apr 2026", "month": "March 2026", "year": "2026"}
-#: What stands in the reading, by its label.
-READ = """() => Object.fromEntries([...document.querySelectorAll("#past-numbers dt, #past-rates dt")]
-    .map((label) => [label.textContent, label.nextSibling.firstChild.textContent]))"""
 
 
 @pytest.fixture(scope="module")
@@ -37,40 +35,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reading]:
 @pytest.fixture
 def settled(built: tuple[Path, Reading]) -> Iterator[House]:
     yield from pasthouse.settled(*built)
-
-
-def shown(page: Page) -> None:
-    expect(page.locator("#past")).to_have_attribute("data-state", "shown")
-    expect(page.locator("#past-numbers dd").first).to_be_visible()
-    expect(page.locator("#bars canvas")).to_be_visible()
-
-
-def part(page: Page, of: float, height: float = 0.5) -> tuple[float, float]:
-    """A point of the chart, by its share of the width."""
-    box = page.locator("#bars .u-over").bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] * of, box["y"] + box["height"] * height
-
-
-def drag(page: Page, start: float, end: float) -> None:
-    page.mouse.move(*part(page, start))
-    page.mouse.down()
-    page.mouse.move(*part(page, (start + end) / 2))
-    page.mouse.move(*part(page, end))
-    page.mouse.up()
-
-
-def of_month(day: float) -> float:
-    """Where a day of March 2026 is on the axis: its last days are after the hour that was left out."""
-    return (day * 24 - (1 if day >= 29 else 0)) / 743
-
-
-def registers(day: int) -> dict[str, Decimal]:
-    """What the meter said at the midnight with which this day of March began."""
-    at = datetime(2026, 3, day, tzinfo=UTC) - timedelta(hours=1)
-    reading = pasthouse.telegram(at)
-    values = {name: Decimal(str(one.value)) for name, one in reading.values.items() if re.fullmatch(r"energy_\w+_t\d_kwh", name)}
-    return values | {"gas": Decimal(str(reading.devices[0].values["gas_m3"].value))}
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desktop"])
@@ -109,9 +73,8 @@ def test_a_brush_reads_what_the_registers_say(settled: House, visit: Open) -> No
     assert read["mean power"] != read["peak import"]
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desktop"])
-def test_a_url_brings_a_view_back(settled: House, visit: Open, size: tuple[int, int]) -> None:
-    first = visit(of=settled, size=size, path="/#home/day/2026-03-29")
+def test_a_url_brings_a_view_back(settled: House, visit: Open) -> None:
+    first = visit(of=settled, size=PHONE, path="/#home/day/2026-03-29")
     page = first.page
     shown(page)
     drag(page, 9.2 / 23, 11.9 / 23)
@@ -134,6 +97,16 @@ def test_a_url_brings_a_view_back(settled: House, visit: Open, size: tuple[int, 
     assert over is not None
     assert box["width"] == pytest.approx(over["width"], abs=3), "the window is the brush"
     assert other.locator("#past").evaluate("element => element.getBoundingClientRect().top") < 200, "it is in sight"
+
+
+def test_bars_are_stacked_to_scale(settled: House, visit: Open) -> None:
+    page = visit(of=settled, size=DESK, path="/#home/month/2026-03").page
+    shown(page)
+    pixels = page.evaluate(COLUMN, of_month(8.5))
+    before, after = registers(9), registers(10)
+    for colour, name in ((IMPORT_2, "energy_import_t2_kwh"), (EXPORT_2, "energy_export_t2_kwh")):
+        ratio = (after[name] - before[name]) / (after["energy_import_t1_kwh"] - before["energy_import_t1_kwh"])
+        assert pixels[colour] / pixels[IMPORT] == pytest.approx(float(ratio), rel=0.1), name
 
 
 def test_keys_do_all_of_it(settled: House, visit: Open) -> None:
@@ -235,45 +208,6 @@ def test_what_happened_is_told_in_words(settled: House, visit: Open) -> None:
     expect(page).to_have_url(re.compile("brush=.*kind=message"))
 
 
-def test_an_event_tells_how_long_and_how_far(house: House, visit: Open) -> None:
-    assert house.history is not None
-    told = {"at": "2026-01-14T08:00:00+01:00", "received": None, "kind": "power quality", "code": 76, "words": "voltage sag ended"}
-    house.history.happened = [{**told, "phase": "l2", "seconds": 75, "value": 203.4, "unit": "V"}]
-    page = visit(of=house, path="/#home/month").page
-    expect(page.locator("#happened dd")).to_have_text(["voltage sag ended, phase L2, for 75 s, 203.4 V"])
-
-
-def test_its_states_are_said(house: House, visit: Open) -> None:
-    assert house.history is not None
-    rates, house.history.rates = house.history.rates, {}
-    one = visit(of=house, path="/#home/week")
-    page, card = one.page, one.page.locator("#past")
-    expect(card).to_have_attribute("data-state", "empty")
-    expect(page.locator("#past-words")).to_contain_text(
-        "Nothing was recorded in this week. The history begins on 11 December 2024."
-    )
-    house.history.rates = rates
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/periods/month*", hold)
-    page.locator("#past-month").click()
-    expect(card).to_have_attribute("data-state", "loading")
-    expect(page.locator("#past-words")).to_have_text("Loading …")
-    held.pop().continue_()
-    shown(page)
-    page.route(
-        "**/periods/year*", lambda route: route.fulfill(json={"error": {"key": "store", "text": "it is broken"}}, status=503)
-    )
-    page.locator("#past-year").click()
-    expect(page.locator("#past-words")).to_have_text("The history cannot be shown: it is broken")
-    assert page.evaluate(CONTRAST) == []
-    assert all("503" in said for said in one.complaints)
-    one.complaints.clear()
-
-
 @pytest.mark.parametrize(
     "name", ["day?date=2026-03-29", "week?date=2026-03-26", "month", "year", "month?date=2026-02", "day?date=2026-03-17"]
 )
@@ -286,8 +220,8 @@ def test_bars_add_up_to_the_registers(settled: House, name: str) -> None:
         return json.loads(answer.text)
 
     told = ask(f"periods/{name}")
-    for role, registers in told["steps"].items():
-        for register, steps in registers.items():
+    for role, columns in told["steps"].items():
+        for register, steps in columns.items():
             known = sum(step for step in steps if step is not None)
             assert round(known, 3) == told["used"][role][register], register
     assert ask(f"used?from={told['edges'][0]}&to={told['edges'][-1]}")["used"] == told["used"]
@@ -299,15 +233,6 @@ def test_bars_add_up_to_the_registers(settled: House, name: str) -> None:
     if name.startswith("day?date=2026-03-29"):
         assert len(told["edges"]) == 24, "the day has 23 hours"
     assert central(datetime.fromtimestamp(told["edges"][0], UTC)).isoformat() == told["local"][0]
-
-
-@pytest.mark.parametrize(
-    ("path", "key"), [("periods/decade", "period"), ("periods/month?date=May", "date"), ("used?from=5&to=5", "span")]
-)
-def test_questions_that_make_no_sense_are_refused(settled: House, path: str, key: str) -> None:
-    answer = settled.app.test_client().get(f"/api/v1/{path}", base_url="http://localhost")
-    assert answer.status_code in (400, 404)
-    assert json.loads(answer.text)["error"]["key"] == key
 
 
 #: Name -> size, view. Only a history made for pictures has the whole of 2025.
