@@ -65,6 +65,8 @@ def test_it_moves_when_the_next_telegram_comes(house: House, visit: Open) -> Non
 
 
 def test_rows_exist_only_for_what_the_meter_has(house: House, visit: Open) -> None:
+    assert house.history is not None
+    del house.history.rates["gas"]
     nothing_sent = {"1-0:2.8.1": ("000000.000*kWh",), "1-0:2.8.2": ("000000.000*kWh",)}
     house.come(reading_of({**NO_GAS, **ONE_PHASE, **nothing_sent}))
     page = visit().page

@@ -39,7 +39,7 @@ def test_it_grows_old_when_telegrams_stop(house: House, visit: Open) -> None:
     one.page.clock.fast_forward(170_000)
     one.state("stale")
     expect(one.page.locator("#age")).to_have_text("no data for 3 min")
-    colours = [one.page.locator(css).evaluate("element => getComputedStyle(element).color") for css in ("#watts", "h2 >> nth=1")]
+    colours = [one.page.locator(css).evaluate("element => getComputedStyle(element).color") for css in ("#watts", "#registers h2")]
     assert colours[0] == colours[1], "the numbers are grey"
     house.come(reading_of())
     one.state("live")

@@ -198,3 +198,12 @@ def test_several_meters_have_one_page(clock: Moment) -> None:
     assert [meter["name"] for meter in ask(client, "/api/v1/meters")["meters"]] == ["home", "barn"]
     assert ask(client, "/api/v1/live?meter=barn")["values"]["power_w"] == 1248
     assert ask(client, "/api/v1/live")["values"] == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "key"), [("periods/decade", "period"), ("periods/month?date=May", "date"), ("used?from=5&to=5", "span")]
+)
+def test_periods_and_spans_that_make_no_sense_are_refused(client: FlaskClient, path: str, key: str) -> None:
+    answer = client.get(f"/api/v1/{path}", base_url=LOCAL)
+    assert answer.status_code in (400, 404)
+    assert json.loads(answer.text)["error"]["key"] == key

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from itertools import pairwise
 from threading import Event
 
 import pytest
@@ -84,6 +85,7 @@ class History:
     """A store of a household in closed form: the same every day, a little more today."""
 
     def __init__(self) -> None:
+        self.rates = {"electricity": {"energy_import_kwh": 0.4, "energy_export_kwh": 0.2}, "gas": {"gas_m3": 0.1}}  # per hour
         self.happened: list[dict[str, object]] = [
             {"at": NOON, "received": None, "kind": "message", "code": None, "words": "message: hello"},
         ]
@@ -112,6 +114,19 @@ class History:
             "electricity": {"energy_import_kwh": 0.4 * hours + more, "energy_export_kwh": 0.2 * hours - more},
             "gas": {"gas_m3": 0.1 * hours - more / 4},
         }
+
+    def steps(self, meter: str, edges: Sequence[float]) -> dict[str, dict[str, list[float | None]]]:
+        hours = [max(0.0, min(end, NOON.timestamp()) - start) / 3600 for start, end in pairwise(edges)]
+        return {
+            role: {name: [rate * hour if hour else None for hour in hours] for name, rate in names.items()}
+            for role, names in self.rates.items()
+        }
+
+    def powers(self, meter: str, start: float, end: float) -> dict[str, object]:
+        return {"mean_w": 200.0, "highest": None, "lowest": None}
+
+    def first(self, meter: str) -> float | None:
+        return NOON.timestamp() - 400 * 86400
 
     def events(self, meter: str, limit: int) -> list[dict[str, object]]:
         return self.happened[:limit]

@@ -5,12 +5,12 @@ import { fixed, timeOfDay } from "./format.js";
 const DAY_MIN = 1440;
 const RECENT_S = 600;
 
-function colour(name) {
+export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
 /** Import above zero and export below it are one quantity in two colours; each is drawn only where it is, down to zero. */
-function split(values) {
+export function split(values) {
   const side = (has) => values.map((w, n) => {
     if (w === null || w === undefined) return null;
     return has(w) ? w : [values[n - 1], values[n + 1]].some((next) => typeof next === "number" && has(next)) ? 0 : null;
@@ -18,20 +18,20 @@ function split(values) {
   return [side((w) => w >= 0), side((w) => w < 0)];
 }
 
-function area(name, width) {
+export function area(name, width) {
   const line = colour(name);
   return { stroke: line, fill: `${line}33`, width, points: { show: false } };
 }
 
 /** Zero is always in sight, and a quiet house does not look like a busy one. */
-function range(_plot, low, high) {
+export function range(_plot, low, high) {
   const top = Math.max(high ?? 0, 0), bottom = Math.min(low ?? 0, 0);
   const room = Math.max(top - bottom, 400);
   return [bottom < 0 ? bottom - room * 0.06 : 0, Math.max(top + room * 0.06, bottom < 0 ? room * 0.06 : 400)];
 }
 
 /** A uPlot that follows its box and the colour scheme. */
-class Plot {
+export class Plot {
   constructor(box, options, data) {
     this.box = box;
     this.options = options;

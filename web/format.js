@@ -50,13 +50,18 @@ export function moment(iso) {
   return new Date(`${iso.slice(0, 19)}Z`).toLocaleString([], { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
 }
 
+/** Day and month of an ISO time, in its own offset. */
+export function day(iso) {
+  return new Date(`${iso.slice(0, 10)}Z`).toLocaleDateString([], { day: "numeric", month: "short", timeZone: "UTC" });
+}
+
 /** Minutes after midnight as a time of day. */
 export function timeOfDay(minutes) {
   const time = new Date(Date.UTC(2000, 0, 1, 0, minutes));
   return time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 }
 
-const UNITS = { m3: "m³", kvarh: "kvarh", var: "var" };
+const UNITS = { m3: "m³", gj: "GJ", kwh: "kWh" };
 
 /** The unit as people write it. */
 export function unit(name) {

@@ -3,6 +3,8 @@
 import { DayChart, Spark, newest, ofDay, slots } from "./chart.js";
 import { span } from "./format.js";
 import { Feed, ask } from "./live.js";
+import { Past } from "./past.js";
+import { format, parse } from "./route.js";
 import * as view from "./view.js";
 
 const STATUS_MS = 10000;
@@ -16,6 +18,7 @@ const page = { meter: "", told: null, catalogue: {}, health: null, kept: null, t
 const seconds = () => performance.now() / 1000;
 const feed = new Feed(heard, () => { lostSince ??= seconds(); });
 const chart = new DayChart(document.getElementById("curve"), document.getElementById("under"), document.getElementById("exported"));
+const past = new Past(page);
 const spark = new Spark(document.getElementById("spark"));
 let came = null; // when the newest telegram came, on this page's monotonic clock
 let lostSince = null;
@@ -134,7 +137,7 @@ function wake() {
   status();
   events();
   recent().then(history); // what is in no profile yet is drawn from the last ten minutes
-  timers = [[status, STATUS_MS], [history, HISTORY_MS], [events, HISTORY_MS], [tick, TICK_MS]].map(([task, pause]) => setInterval(task, pause));
+  timers = [[status, STATUS_MS], [history, HISTORY_MS], [events, HISTORY_MS], [() => past.refresh(), HISTORY_MS], [tick, TICK_MS]].map(([task, pause]) => setInterval(task, pause));
 }
 
 function sleep() {
@@ -153,6 +156,14 @@ function choose(meter) {
   wake();
 }
 
+/** The URL has changed: another meter, or another view of its history. */
+function follow(names, select) {
+  const route = parse(location.hash);
+  const meter = names.includes(route.meter) ? route.meter : names[0];
+  if (meter !== page.meter) choose(select.value = meter);
+  past.follow({ ...route, meter });
+}
+
 async function begin() {
   const failure = await quietly(async () => {
     const { meters } = (await ask("meters")).told;
@@ -161,10 +172,9 @@ async function begin() {
     select.replaceChildren(...names.map((name) => new Option(name)));
     select.hidden = names.length < 2;
     document.getElementById("meter").hidden = names.length > 1;
-    select.onchange = () => { location.hash = select.value; };
-    const named = () => names.find((name) => name === decodeURIComponent(location.hash.slice(1))) ?? names[0];
-    onhashchange = () => choose(select.value = named());
-    choose(select.value = named());
+    select.onchange = () => { location.hash = format({ ...parse(location.hash), zoom: null, brush: null, meter: select.value }); };
+    onhashchange = () => follow(names, select);
+    follow(names, select);
     document.addEventListener("visibilitychange", () => (document.hidden ? sleep() : wake()));
     document.getElementById("every").addEventListener("toggle", () => page.told && view.showEvery(page));
   });

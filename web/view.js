@@ -9,7 +9,8 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function make(tag, className = "", text = "") {
+/** An element with a class and a text. */
+export function make(tag, className = "", text = "") {
   const element = document.createElement(tag);
   element.className = className;
   element.textContent = text;
@@ -28,7 +29,7 @@ function rows(parent, items, build, update) {
 }
 
 /** Rows of a description list: {key, label, title, value, unit, small, held, className}. */
-function list(card, items) {
+export function list(card, items) {
   card.hidden = items.length === 0;
   const build = () => {
     const value = make("dd");

@@ -16,6 +16,7 @@ from p1monitor.recorder.rows import TABLES, Table, captured
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
 from p1monitor.recorder.seconds import Recent
 from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
+from p1monitor.recorder.steps import Known, Peak, capture, gone, powers_of, seen
 
 #: name in a question -> table
 PROFILES: Mapping[str, str] = {
@@ -137,6 +138,39 @@ class Queries:
             }
         return answer
 
+    def steps(self, meter: str, edges: Sequence[float]) -> dict[str, dict[str, list[float | None]]]:
+        """How far each register went from each moment to the next, by role; they add up to what it went in all.
+
+        Registers of which nothing is known between these moments are left out.
+        """
+        answer: dict[str, dict[str, list[float | None]]] = {}
+        for device, role in self._devices_of(meter, mbus=False):
+            known = [seen(self._db, device, edge) for edge in edges]
+            first = seen(self._db, device, edges[0], forward=True)
+            rows = {name: ([one.get(name) for one in known], first.get(name)) for name in REGISTERS}
+            answer[role] = self._steps(device, edges, rows)
+        for device, role in self._devices_of(meter, mbus=True):
+            rows = {
+                name: (
+                    [capture(self._db, device, name, edge) for edge in edges],
+                    capture(self._db, device, name, edges[0], forward=True),
+                )
+                for name in captured(self._db, device)
+            }
+            answer[role] = self._steps(device, edges, rows)
+        return answer
+
+    def powers(self, meter: str, start: float, end: float) -> dict[str, float | Peak | None]:
+        """Mean, highest and lowest power between two moments."""
+        device = self._electricity(meter)
+        return powers_of(self._db, device, start, end) if device is not None else {}
+
+    def first(self, meter: str) -> float | None:
+        """When the meter's history begins."""
+        sql = 'SELECT min("end") FROM load_profile WHERE device = ?'
+        found: float | None = self._db.execute(sql, (self._electricity(meter),)).fetchone()[0]
+        return found
+
     @property
     def _db(self) -> sqlite3.Connection:
         self._wanted()
@@ -158,6 +192,19 @@ class Queries:
     def _segments(self, device: int) -> list[tuple[int, str, Mapping[str, int]]]:
         sql = 'SELECT id, equipment_id, "offset" FROM segment WHERE device = ? ORDER BY from_seq'
         return [(row[0], row[1], json.loads(row[2])) for row in self._db.execute(sql, (device,))]
+
+    def _steps(
+        self,
+        device: int,
+        edges: Sequence[float],
+        rows: Mapping[str, tuple[Sequence[Known | None], Known | None]],
+    ) -> dict[str, list[float | None]]:
+        segments = self._segments(device)
+        found = {}
+        for name, (known, first) in rows.items():
+            offsets = {number: offset.get(name, 0) for number, _, offset in segments}
+            found[name] = gone(edges, known, first, offsets)
+        return {name: column for name, column in found.items() if any(one is not None for one in column)}
 
     def _rows(
         self,

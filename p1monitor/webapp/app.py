@@ -175,6 +175,10 @@ def _answers(app: Flask, answers: Answers) -> None:
     def profiles(name: str) -> Response:
         return _json(answers.profile(name, request.args))
 
+    @app.get("/api/v1/periods/<name>")
+    def period(name: str) -> Response:
+        return _json(answers.period(name, request.args))
+
     @app.get("/healthz")
     def healthz() -> Response:
         flowing, told = answers.health()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Protocol
 
 from p1monitor.clock import Clock
 from p1monitor.live import Live
 from p1monitor.p1.catalogue import row_of
-from p1monitor.webapp import days, payload
+from p1monitor.webapp import days, payload, periods
 
 #: Names of one series answer: a chart shows a dozen lines at most.
 MOST_NAMES = 16
@@ -45,6 +46,15 @@ class Queries(Protocol):
     def used(self, meter: str, start: float, end: float) -> Mapping[str, object]:
         """How far each register went between two moments, by role."""
 
+    def steps(self, meter: str, edges: Sequence[float]) -> Mapping[str, Mapping[str, Sequence[float | None]]]:
+        """How far each register went from each moment to the next, by role."""
+
+    def powers(self, meter: str, start: float, end: float) -> Mapping[str, object]:
+        """Mean, highest and lowest power between two moments."""
+
+    def first(self, meter: str) -> float | None:
+        """When the meter's history begins."""
+
     def events(self, meter: str, limit: int) -> Sequence[Mapping[str, object]]:
         """The newest events."""
 
@@ -64,6 +74,7 @@ class Answers:
             "/api/v1/recent": self.recent,
             "/api/v1/series": self.series,
             "/api/v1/today": self.today,
+            "/api/v1/used": self.used,
             "/api/v1/events": self.events,
             "/api/v1/status": self.status,
             "/api/v1/meters": self.meters,
@@ -114,17 +125,43 @@ class Answers:
     def today(self, arguments: Arguments) -> object:
         """What was used today, and yesterday until this time of day."""
         meter, queries = self.meter(arguments), self._store()
-        reading = self._live.latest(meter)
-        age = None
-        if reading is not None and reading.received is not None:
-            age = self._clock.monotonic() - reading.received.monotonic
-        now = days.moment(reading.at if reading else None, age, self._clock.wall())
+        now = self._now(meter)
         today, yesterday, until = days.today_and_yesterday(now)
         return {
             "at": now.timestamp(),
             "today": {**asdict(today), "used": queries.used(meter, today.start, now.timestamp())},
             "yesterday": {**asdict(yesterday), "until": until, "used": queries.used(meter, yesterday.start, until)},
         }
+
+    def period(self, name: str, arguments: Arguments) -> object:
+        """A day, week, month or year in bars."""
+        meter, queries = self.meter(arguments), self._store()
+        if name not in periods.KINDS:
+            raise Refused(404, "period", f"there is no period of that name; there are: {', '.join(periods.KINDS)}")
+        now = self._now(meter)
+        try:
+            found = periods.period(name, arguments.get("date", ""), now)
+        except ValueError:
+            raise Refused(400, "date", "date: expected a date, like 2026-11-20, 2026-11 or 2026") from None
+        first = queries.first(meter)
+        return {
+            "period": name,
+            "date": found.first.isoformat(),
+            "previous": found.before.isoformat(),
+            "next": found.after.isoformat(),
+            "at": now.timestamp(),
+            "first": periods.local(first, now).isoformat() if first is not None else None,
+            "edges": found.edges,
+            "local": found.local,
+            "steps": queries.steps(meter, found.edges),
+            **self._used(meter, found.edges[0], found.edges[-1], now),
+        }
+
+    def used(self, arguments: Arguments) -> object:
+        """What was used between two moments, by the registers, and the powers in between."""
+        meter = self.meter(arguments)
+        start, end = self._span(arguments)
+        return {"start": start, "end": end, **self._used(meter, start, end, self._now(meter))}
 
     def events(self, arguments: Arguments) -> object:
         """The newest events of a meter."""
@@ -170,6 +207,23 @@ class Answers:
                 for one in devices
             ],
         }
+
+    def _used(self, meter: str, start: float, end: float, now: datetime) -> dict[str, object]:
+        queries = self._store()
+        columns = queries.steps(meter, (start, end)).items()
+        told = dict(queries.powers(meter, start, end))
+        for key, peak in told.items():
+            if isinstance(peak, tuple):
+                watts, *row = peak
+                told[key] = dict(zip(("w", "from", "to"), (watts, *(periods.local(one, now) for one in row)), strict=True))
+        return {"used": {role: {name: column[0] for name, column in one.items()} for role, one in columns}, "power": told}
+
+    def _now(self, meter: str) -> datetime:
+        reading = self._live.latest(meter)
+        age = None
+        if reading is not None and reading.received is not None:
+            age = self._clock.monotonic() - reading.received.monotonic
+        return days.moment(reading.at if reading else None, age, self._clock.wall())
 
     def _store(self) -> Queries:
         if self._queries is None:

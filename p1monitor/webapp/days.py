@@ -30,7 +30,7 @@ def moment(at: datetime | None, age_s: float | None, wall: float) -> datetime:
 
 def today_and_yesterday(now: datetime) -> tuple[Day, Day, float]:
     """Today, yesterday, and this time of day yesterday."""
-    to_posix = _rule(now)
+    to_posix = rule(now)
     naive = now.replace(tzinfo=None)
     midnight = naive.replace(hour=0, minute=0, second=0, microsecond=0)
     today = _day(midnight, to_posix)
@@ -38,7 +38,7 @@ def today_and_yesterday(now: datetime) -> tuple[Day, Day, float]:
     return today, yesterday, min(to_posix(naive - DAY), yesterday.end)
 
 
-def _rule(now: datetime) -> Callable[[datetime], float]:
+def rule(now: datetime) -> Callable[[datetime], float]:
     """From local time to POSIX seconds: by the host's zone if it agrees with the meter now, else by the meter's offset.
 
     The meter says only its offset of this moment, and a host in a container mostly thinks in UTC; but all the countries
@@ -55,6 +55,11 @@ def _european(naive: datetime, winter: timedelta) -> float:
     """Of a time that comes twice the first; one that never comes counts on from winter time, as in the C library."""
     in_summer = naive.replace(tzinfo=timezone(winter + HOUR))
     return (in_summer if _summer(in_summer) else naive.replace(tzinfo=timezone(winter))).timestamp()
+
+
+def offset(at: datetime, now: datetime) -> timezone:
+    """The offset at a moment where the meter's offset of now is all that is known."""
+    return timezone((now.utcoffset() or timedelta(0)) - _summer(now) + _summer(at))
 
 
 def _summer(moment: datetime) -> timedelta:
