@@ -56,7 +56,7 @@ class Reader:
         self.ended = False  #: the source was finite, and it is all read
         self._profile = meter.profile
         limit = None if meter.power_limit_w is None else Decimal(str(meter.power_limit_w))
-        self._rules = Rules(meter.demand_minutes, meter.demand_periods, meter.billing_day, limit)
+        self._rules = Rules(meter.demand_minutes, meter.demand_periods, meter.billing_day, limit, meter.quality)
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
         self._framer = Framer(meter.crc)  # one for good: it remembers that valid CRCs have come
         self._stop = Event()

@@ -10,12 +10,14 @@ from p1monitor import listen
 from p1monitor.p1.catalogue import DEMAND_MINUTES, DEMAND_PERIODS_MOST
 from p1monitor.p1.meters import MODELS
 from p1monitor.settings import (
+    RANGES,
     HistorySettings,
     InfluxSettings,
     MeterSettings,
     MqttSettings,
     RelaySettings,
     SourceSettings,
+    Thresholds,
     WebSettings,
 )
 
@@ -69,6 +71,7 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "speed"): _between(0.01, 1_000_000),
     (SourceSettings, "model"): _one_of(*MODELS),
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
+    **{(Thresholds, key): _between(least, most) for key, (least, most) in RANGES.items()},
     (HistorySettings, "keep"): _one_of("forever"),
     (HistorySettings, "load_profile_minutes"): _one_of(5, 10, 15, 30, 60),
     (WebSettings, "listen"): _listen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from types import MappingProxyType
 
-from p1monitor.observer import clocks, demand, identity, plausible, still
+from p1monitor.observer import clocks, demand, identity, plausible, quality, still
 from p1monitor.observer.demand import DEFAULT, Rules
 from p1monitor.observer.edges import changes
 from p1monitor.observer.memory import Before, Demand, Memory, Moment
@@ -45,6 +45,10 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
     # The meter's own figures count.
     made |= {name: one for name, one in (counted.made if counted else made).items() if name not in reading.values}
+    step = quality.step(memory.at, now, reading, seen.at is not None)
+    power = quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
+    if power.quality is not None:
+        made |= {name: one for name, one in power.quality.made.items() if name not in reading.values}
     standing, news = messages(memory.messages, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
@@ -53,11 +57,12 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         received,
         with_values(reading.values, {**made, **demand.left(counted, reading.values, rules)}),
         devices,
-        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *changed.events),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *news, *changed.events, *power.events),
         reading.telegram,
         reading.frame,
         reading.meter,
         reading.equipment_id,
+        power.row,
     )
     settled = not (checked.held or cast.waiting or cast.replaced) and checked.devices == cast.devices
     remembered = Memory(
@@ -73,6 +78,7 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         cast.waiting,
         counted,
         now,
+        power.quality,
         checked.held,
         checked.doubts,
         checked.registers,
@@ -88,13 +94,21 @@ def _unchanged(
     seq, made = memory.seq + 1, before.made
     if rules.limit_w is not None:
         made = {**made, **demand.left(onward, reading.values, rules)}
-    _, at, received, values, _, events, telegram, frame, meter, equipment_id = reading
-    values = with_values(values, made)
+    _, at, received, values, _, events, telegram, frame, meter, equipment_id, _ = reading
+    power, row = quality.onward(memory.quality, reading, now.clock), None
     events = (*events, *seen.events)
-    observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id))
-    _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, registers, _ = memory
+    if power is None:
+        step = quality.step(memory.at, now, reading, seen.at is not None)
+        power, more, row = quality.count(memory.quality, reading, step, rules.quality)
+        events = (*events, *more)
+        if power is not None and (memory.quality is None or power.made != memory.quality.made):
+            own = {name: one for name, one in power.made.items() if name not in values}
+            before, made = before._replace(made={**before.made, **own}), {**made, **own}
+    values = with_values(values, made)
+    observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id, row))
+    _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, _, registers, _ = memory
     told = seq, roles, totals, standing, states, hints, marks, seen.clock, strangers, waiting
-    return new(Memory, (*told, onward, now, 0, (), registers, before)), observed
+    return new(Memory, (*told, onward, now, power, 0, (), registers, before)), observed
 
 
 def _without_clock(reading: Reading) -> Reading:

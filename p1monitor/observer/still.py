@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 
-from p1monitor.observer import edges, messages, plausible
+from p1monitor.observer import edges, messages, plausible, quality
 from p1monitor.observer.demand import Rules
 from p1monitor.observer.memory import Before
 from p1monitor.p1.records import Device, Measurement, Reading
 
 #: Names of all values of which something is remembered, beside the devices' and the clock.
-_REMEMBERED = plausible.NAMES | edges.WATCHED | messages.NAMES
+_REMEMBERED = plausible.NAMES | edges.WATCHED | messages.NAMES | quality.NAMES
 #: Telegrams with other objects in them: of several meters, and of those that send some objects now and then.
 _LAYOUTS_KEPT = 64
 

@@ -15,7 +15,7 @@ from p1monitor.p1.records import Device, Event, Measurement, Reading, Received, 
 ONLINE, OFFLINE = "online", "offline"
 
 #: What a flat payload holds; a log of several entries does not fit into one name.
-Flat = Decimal | str | int | None
+Flat = Decimal | str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def device_text(reading: Reading, device: Device) -> str | None:
 def event_text(reading: Reading, event: Event) -> str:
     """One event."""
     head: dict[str, Flat] = {"meter": reading.meter, "kind": event.kind, **_times(event.at, event.received)}
-    return json_text({**head, "code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel})
+    head |= {"code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel}
+    return json_text({**head, "seconds": event.seconds, "value": event.value, "unit": event.unit or None})
 
 
 def message_text(reading: Reading) -> str:

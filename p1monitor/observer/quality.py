@@ -1,0 +1,272 @@
+"""Power quality, of the voltages and currents that a telegram has: events, counters, the profile of ten minutes. Pure.
+
+A meter that sends no voltage has none; what such a meter counts and logs itself is still told. Nearly every second lies
+between the lowest and the highest of the ten minutes that run, and only its sums go on: see onward().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, DecimalException
+from functools import lru_cache
+from operator import add, gt, itemgetter, lt
+from types import MappingProxyType
+from typing import NamedTuple
+
+from p1monitor.observer import counted, levels, limits, nominal, phases
+from p1monitor.observer.faults import GAP_S, HIGH, LOW, REVERSED, Fault, Step, turn
+from p1monitor.observer.levels import PERIOD_S
+from p1monitor.observer.memory import Moment
+from p1monitor.observer.phases import KIND, Looked, Phase
+from p1monitor.observer.quality_memory import Columns, Quality, Run, Tally, made
+from p1monitor.p1.event_codes import EVENTS, PHASES, REVERSAL
+from p1monitor.p1.frames import new
+from p1monitor.p1.records import Event, Measurement, QualityRow, Reading
+from p1monitor.settings import Thresholds
+
+VOLTS = tuple(f"voltage_l{number}_v" for number in (1, 2, 3))
+_AMPERES = tuple(f"current_l{number}_a" for number in (1, 2, 3))
+_EXPORT, _EXPORTED = "power_export_w", "energy_export_kwh"
+#: In this order: those with a least, those with a most, those of which only the mean is kept.
+_COLUMNS = (*VOLTS, *_AMPERES, _EXPORT, "power_import_w", "power_reactive_import_var", "power_reactive_export_var", "power_factor")
+_WITH_MOST = frozenset((*VOLTS, *_AMPERES, _EXPORT))
+#: What is looked at only when it changes.
+NAMES = frozenset({*counted.NAMES, *limits.AMPERES, "nominal_voltage_v"})
+#: A clock that was put right by less than this did not step back into another period (see demand.py).
+BACK_S = 9.0
+#: Telegrams with other objects in them.
+_LAYOUTS_KEPT = 64
+_ANY = Decimal("Infinity")
+_COUNTED: Mapping[str, str] = MappingProxyType({LOW: "sag", HIGH: "swell"})
+_THOUSAND, _SECOND = 1000, Decimal(1)
+
+_value = itemgetter(Measurement._fields.index("value"))
+
+
+class Counted(NamedTuple):
+    """What one reading made of it."""
+
+    quality: Quality | None
+    events: tuple[Event, ...] = ()
+    row: QualityRow | None = None
+
+
+def onward(quality: Quality | None, reading: Reading, clock: float | None) -> Quality | None:
+    """The same with a sample more; None where it has to be looked at. For readings with the same names as the one before."""
+    if quality is None:
+        return None
+    period, run, floor, ceiling, busy, *_ = quality
+    if busy or clock is None or clock // PERIOD_S != period:
+        return None
+    names, count, sums, least, most = run
+    if not names:
+        return quality
+    try:
+        sample = tuple(map(_value, _taker(names)(reading.values)))
+        if any(map(lt, sample, floor)) or any(map(gt, sample, ceiling)):
+            return None
+        sums = tuple(map(add, sums, sample))
+    except (TypeError, DecimalException):  # a value without a number
+        return None
+    return new(Quality, (period, new(Run, (names, count + 1, sums, least, most)), *quality[2:]))
+
+
+@lru_cache(maxsize=_LAYOUTS_KEPT)
+def _taker(names: tuple[str, ...]) -> Callable[[Mapping[str, Measurement]], tuple[Measurement, ...]]:
+    return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
+
+
+def step(before: Moment, now: Moment, reading: Reading, believed: bool) -> Step | None:
+    """From the reading before to this one, by the meter's clock where it is believed; None where nothing tells the time."""
+    if now.clock is None:
+        return None
+    at = reading.at if reading.at is not None else datetime.fromtimestamp(now.clock, UTC)
+    then, here = (before.clock, now.clock) if believed else (before.monotonic, now.monotonic)
+    seconds = here - then if then is not None and here is not None else -1.0
+    return Step(at, now.clock, max(seconds, 0.0), 0 <= seconds <= GAP_S)
+
+
+def count(quality: Quality | None, reading: Reading, step: Step | None, rules: Thresholds, replaced: bool = False) -> Counted:
+    """Look at one reading."""
+    if step is None:
+        return Counted(quality)
+    if quality is None:
+        quality = Quality(int(step.clock // PERIOD_S), Run(), (), (), True, (Phase(),) * len(PHASES), counted.Own())
+    return _Count(quality, reading, step, rules).all(replaced)
+
+
+class _Count:
+    """What is remembered, while one reading is looked at."""
+
+    def __init__(self, quality: Quality, reading: Reading, step: Step, rules: Thresholds) -> None:
+        self._was, self._reading, self._step, self._rules = quality, reading, step, rules
+        self._phases, self._made = list(quality.phases), dict(quality.made)
+        self._events: list[Event] = []
+        values = reading.values
+        found = {name: values[name].value for name in _present(tuple(values)) if not values[name].held}
+        self._sample = {name: one for name, one in found.items() if isinstance(one, Decimal) and one.is_finite()}
+        self._whole = len(found) == len(self._sample)
+        self._fuse = _fuse(values, rules)
+        exported = values.get(_EXPORTED)
+        #: A home that never exported should not (ME381 table 52: "unexpected energy export").
+        self._imports_only = exported is None or not exported.value
+
+    def all(self, replaced: bool) -> Counted:
+        """Everything in turn."""
+        quality, row = self._close()
+        for number, (volt, ampere) in enumerate(zip(VOLTS, _AMPERES, strict=True)):
+            self._phase(number, self._sample.get(volt), self._sample.get(ampere))
+        fault = self._reversal(quality.reversed)
+        merged = counted.merge(quality.own, tuple(self._phases), self._reading, self._step, replaced)
+        run, before = self._tally(quality)
+        floor, ceiling = self._bounds(run)
+        busy = not self._whole or fault is not None or any(phase.busy for phase in merged.phases)
+        left = quality.balance, fault, self._made
+        now = Quality(quality.period, run, floor, ceiling, busy, merged.phases, merged.own, before, *left)
+        return Counted(now, (*self._events, *merged.events), row)
+
+    def _phase(self, number: int, volts: Decimal | None, amperes: Decimal | None) -> None:
+        step, came = self._step, self._reading.received
+        if volts is not None:
+            neutral = nominal.has_neutral(self._reading.values)
+            self._take(number, phases.voltage(self._phases[number], number, volts, step, self._rules, neutral, came))
+        if amperes is not None:
+            self._take(number, phases.current(self._phases[number], number, amperes, self._fuse, step, self._rules, came))
+
+    def _take(self, number: int, looked: Looked) -> None:
+        others = [one for index, one in enumerate(self._phases) if index != number]
+        self._phases[number] = looked.phase
+        self._events += looked.events
+        self._events += counted.short(number, looked.over, self._reading)
+        for kind, _ in looked.sags:
+            self._up(f"voltage_{_COUNTED[kind]}_l{number + 1}_count")
+            if not any(kind in one.faults and one.faults[kind].told for one in others):
+                self._up(f"voltage_{_COUNTED[kind]}_any_count")
+        for kind, fault in looked.over:
+            if fault.told and kind in _COUNTED:
+                for whom in (f"l{number + 1}", "any"):
+                    self._make(f"voltage_{_COUNTED[kind]}_{whom}_s", Decimal(fault.lasted).quantize(_SECOND))
+                    self._make(f"voltage_{_COUNTED[kind]}_{whom}_v", fault.worst)
+
+    def _reversal(self, fault: Fault | None) -> Fault | None:
+        watts = self._sample.get(_EXPORT)
+        wrong = watts if watts and (fault is not None or self._imports_only) else None
+        made = turn(REVERSED, fault, wrong, self._rules.reversal_s, self._step)
+        if made.begun is not None:
+            seconds = None if made.now else made.begun.lasted
+            told = KIND, REVERSAL, EVENTS[REVERSAL].words, None, None, seconds, made.begun.worst, "W"
+            self._events.append(Event(made.begun.at, self._reading.received, *told))
+        return made.now
+
+    def _tally(self, quality: Quality) -> tuple[Run, Mapping[str, Tally]]:
+        """The sums with this sample."""
+        names, run, before = tuple(self._sample), quality.run, quality.before
+        values = tuple(self._sample.values())
+        volts, most = _widths(names)
+        if names != run.names:
+            return Run(names, 1, values, values[:volts], values[:most]), _folded(run, before)
+        sums = tuple(map(add, run.sums, values))
+        return Run(names, run.samples + 1, sums, tuple(map(min, run.least, values)), tuple(map(max, run.most, values))), before
+
+    def _bounds(self, run: Run) -> tuple[Columns, Columns]:
+        floor, ceiling = list(run.least), list(run.most)
+        for index, name in enumerate(run.names[: len(ceiling)]):
+            if name in VOLTS:
+                of = self._phases[VOLTS.index(name)].nominal
+                if of is None:
+                    ceiling[index] = min(ceiling[index], nominal.LIVE_V)
+                else:
+                    least = phases.limits(of, self._rules)
+                    floor[index], ceiling[index] = max(floor[index], least.sag), min(ceiling[index], least.swell)
+            elif name in _AMPERES:
+                ceiling[index] = min(ceiling[index], self._fuse or _ANY)
+            else:
+                ceiling[index] = Decimal(0) if self._imports_only else _ANY
+        return tuple(floor), tuple(ceiling)
+
+    def _close(self) -> tuple[Quality, QualityRow | None]:
+        """Where the period is over: its row, its levels, and how its phases stood to each other."""
+        was, clock = self._was, self._step.clock
+        if not _is_over(was.period, clock):
+            return was, None
+        tallies = _folded(was.run, was.before)
+        empty = was._replace(period=int(clock // PERIOD_S), run=Run(), before=MappingProxyType({}))
+        if not tallies:
+            return empty, None
+        start = datetime.fromtimestamp(was.period * PERIOD_S, UTC)
+        means: list[levels.Mean] = []
+        for number, (phase, name) in enumerate(zip(self._phases, VOLTS, strict=True)):
+            mean = tallies[name].total / tallies[name].samples if name in tallies else None
+            known = None if mean is None else nominal.settled(phase.nominal, mean)
+            self._phases[number] = phase if mean is None else phase._replace(nominal=known)
+            means.append((known, mean) if known is not None and mean is not None else None)
+        for counter in levels.counted(means):
+            self._up(counter)
+        began = start.astimezone(self._step.at.tzinfo) if self._step.at else start
+        balance, events = levels.balance(was.balance, means, began, self._rules, self._reading.received)
+        self._events += events
+        return empty._replace(balance=balance), _row(start, datetime.fromtimestamp((was.period + 1) * PERIOD_S, UTC), tallies)
+
+    def _up(self, name: str) -> None:
+        had = self._made.get(name)
+        self._make(name, (had.value if had else Decimal(0)) + 1)  # type: ignore[operator, arg-type]  # ours: numbers
+
+    def _make(self, name: str, value: Decimal) -> None:
+        self._made[name] = made(name, value)
+
+
+def _row(start: datetime, end: datetime, tallies: Mapping[str, Tally]) -> QualityRow:
+    return QualityRow(
+        start,
+        end,
+        {name: one.samples for name, one in tallies.items()},
+        {name: int(one.total * _THOUSAND) for name, one in tallies.items()},
+        {name: int(one.least * _THOUSAND) for name, one in tallies.items() if one.least is not None},
+        {name: int(one.most * _THOUSAND) for name, one in tallies.items() if one.most is not None and name != _EXPORT},
+    )
+
+
+def _folded(run: Run, before: Mapping[str, Tally]) -> Mapping[str, Tally]:
+    """All samples of the period, by name."""
+    if not run.names:
+        return before
+    tallies = dict(before)
+    for index, name in enumerate(run.names):
+        least = run.least[index] if index < len(run.least) else None
+        most = run.most[index] if index < len(run.most) else None
+        one, known = Tally(run.samples, run.sums[index], least, most), before.get(name)
+        tallies[name] = one if known is None else _together(known, one)
+    return tallies
+
+
+def _together(one: Tally, other: Tally) -> Tally:
+    least = None if one.least is None or other.least is None else min(one.least, other.least)
+    most = None if one.most is None or other.most is None else max(one.most, other.most)
+    return Tally(one.samples + other.samples, one.total + other.total, least, most)
+
+
+def _widths(names: tuple[str, ...]) -> tuple[int, int]:
+    """How many columns have a least, and how many a most."""
+    return sum(name in VOLTS for name in names), sum(name in _WITH_MOST for name in names)
+
+
+def _fuse(values: Mapping[str, Measurement], rules: Thresholds) -> Decimal | None:
+    """What a phase may carry, by the owner, else by the meter."""
+    if rules.fuse_a is not None:
+        return Decimal(str(rules.fuse_a))
+    told = [values[name].value for name in limits.AMPERES if name in values]
+    most = max((one for one in told if isinstance(one, Decimal) and one.is_finite()), default=Decimal(0))
+    return most if 0 < most < limits.AMPERES_NONE else None
+
+
+def _is_over(period: int, clock: float) -> bool:
+    """Tell whether the period is another one, and not only for a clock that was put back a little."""
+    return int(clock // PERIOD_S) != period and not 0 < period * PERIOD_S - clock <= BACK_S
+
+
+@lru_cache(maxsize=_LAYOUTS_KEPT)
+def _present(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns, in their order; none where the meter sends no voltage."""
+    here = set(names)
+    return tuple(name for name in _COLUMNS if name in here) if here & set(VOLTS) else ()
