@@ -116,7 +116,8 @@ class Before(NamedTuple):
     rules: tuple[object, ...]
     known: tuple[tuple[str, Device], ...]  #: the devices with their roles
     observed: tuple[Device, ...]  #: … and their totals
-    made: Mapping[str, Measurement]  #: totals and demand
+    made: Mapping[str, Measurement]  #: totals, demand, power quality
+    quality: object  #: its measurements that the power quality looks at when they change
 
 
 _EMPTY: Mapping[Any, Any] = MappingProxyType({})

@@ -46,7 +46,13 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     # The meter's own figures count.
     made |= {name: one for name, one in (counted.made if counted else made).items() if name not in reading.values}
     step = quality.step(memory.at, now, reading, seen.at is not None)
-    power = quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
+    alike = before is not None and not cast.replaced and still.graded(before, reading, rules)
+    onward = quality.onward(memory.quality, reading, now.clock) if alike else None
+    power = (
+        quality.Counted(onward)
+        if onward is not None
+        else quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
+    )
     if power.quality is not None:
         made |= {name: one for name, one in power.quality.made.items() if name not in reading.values}
     standing, news = messages(memory.messages, reading)

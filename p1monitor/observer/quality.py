@@ -28,9 +28,8 @@ from p1monitor.settings import Thresholds
 VOLTS = tuple(f"voltage_l{number}_v" for number in (1, 2, 3))
 _AMPERES = tuple(f"current_l{number}_a" for number in (1, 2, 3))
 _EXPORT, _EXPORTED = "power_export_w", "energy_export_kwh"
-#: In this order: those with a least, those with a most, those of which only the mean is kept.
-_COLUMNS = (*VOLTS, *_AMPERES, _EXPORT, "power_import_w", "power_reactive_import_var", "power_reactive_export_var", "power_factor")
-_WITH_MOST = frozenset((*VOLTS, *_AMPERES, _EXPORT))
+#: In this order: those with a least and a most, those that may have a limit, those of which only the mean is kept.
+_COLUMNS = (*VOLTS, _EXPORT, *_AMPERES, "power_import_w", "power_reactive_import_var", "power_reactive_export_var", "power_factor")
 #: What is looked at only when it changes.
 NAMES = frozenset({*counted.NAMES, *limits.AMPERES, "nominal_voltage_v"})
 #: A clock that was put right by less than this did not step back into another period (see demand.py).
@@ -56,20 +55,33 @@ def onward(quality: Quality | None, reading: Reading, clock: float | None) -> Qu
     """The same with a sample more; None where it has to be looked at. For readings with the same names as the one before."""
     if quality is None:
         return None
-    period, run, floor, ceiling, busy, *_ = quality
+    period, run, floor, ceiling, least, most, busy, *_ = quality
     if busy or clock is None or clock // PERIOD_S != period:
         return None
-    names, count, sums, least, most = run
+    names, count, sums, *_ = run
     if not names:
         return quality
     try:
         sample = tuple(map(_value, _taker(names)(reading.values)))
-        if any(map(lt, sample, floor)) or any(map(gt, sample, ceiling)):
-            return None
         sums = tuple(map(add, sums, sample))
+        if any(map(lt, sample, least)) or any(map(gt, sample, most)):
+            if any(map(lt, sample, floor)) or any(map(gt, sample, ceiling)):
+                return None
+            return _with_bounds(quality, Run(names, count + 1, sums, *_extremes(run, sample)))
     except (TypeError, DecimalException):  # a value without a number
         return None
-    return new(Quality, (period, new(Run, (names, count + 1, sums, least, most)), *quality[2:]))
+    return new(Quality, (period, new(Run, (names, count + 1, sums, *run[3:])), *quality[2:]))
+
+
+def _extremes(run: Run, sample: Columns) -> tuple[Columns, Columns]:
+    return tuple(map(min, run.least, sample)), tuple(map(max, run.most, sample))
+
+
+def _with_bounds(quality: Quality, run: Run) -> Quality:
+    """The same with another run, and what is nothing new within it."""
+    least = tuple(map(max, run.least, quality.floor))
+    most = (*map(min, run.most, quality.ceiling), *quality.ceiling[len(run.most) :])
+    return quality._replace(run=run, least=least, most=most)
 
 
 @lru_cache(maxsize=_LAYOUTS_KEPT)
@@ -92,7 +104,7 @@ def count(quality: Quality | None, reading: Reading, step: Step | None, rules: T
     if step is None:
         return Counted(quality)
     if quality is None:
-        quality = Quality(int(step.clock // PERIOD_S), Run(), (), (), True, (Phase(),) * len(PHASES), counted.Own())
+        quality = Quality(int(step.clock // PERIOD_S), Run(), (), (), (), (), True, (Phase(),) * len(PHASES), counted.Own())
     return _Count(quality, reading, step, rules).all(replaced)
 
 
@@ -120,11 +132,11 @@ class _Count:
         fault = self._reversal(quality.reversed)
         merged = counted.merge(quality.own, tuple(self._phases), self._reading, self._step, replaced)
         run, before = self._tally(quality)
-        floor, ceiling = self._bounds(run)
+        floor, ceiling = self._bounds(run.names)
         busy = not self._whole or fault is not None or any(phase.busy for phase in merged.phases)
         left = quality.balance, fault, self._made
-        now = Quality(quality.period, run, floor, ceiling, busy, merged.phases, merged.own, before, *left)
-        return Counted(now, (*self._events, *merged.events), row)
+        now = Quality(quality.period, run, floor, ceiling, (), (), busy, merged.phases, merged.own, before, *left)
+        return Counted(_with_bounds(now, run), (*self._events, *merged.events), row)
 
     def _phase(self, number: int, volts: Decimal | None, amperes: Decimal | None) -> None:
         step, came = self._step, self._reading.received
@@ -163,26 +175,26 @@ class _Count:
         """The sums with this sample."""
         names, run, before = tuple(self._sample), quality.run, quality.before
         values = tuple(self._sample.values())
-        volts, most = _widths(names)
         if names != run.names:
-            return Run(names, 1, values, values[:volts], values[:most]), _folded(run, before)
-        sums = tuple(map(add, run.sums, values))
-        return Run(names, run.samples + 1, sums, tuple(map(min, run.least, values)), tuple(map(max, run.most, values))), before
+            volts = values[: sum(name in VOLTS for name in names)]
+            return Run(names, 1, values, volts, volts), _folded(run, before)
+        return Run(names, run.samples + 1, tuple(map(add, run.sums, values)), *_extremes(run, values)), before
 
-    def _bounds(self, run: Run) -> tuple[Columns, Columns]:
-        floor, ceiling = list(run.least), list(run.most)
-        for index, name in enumerate(run.names[: len(ceiling)]):
+    def _bounds(self, names: tuple[str, ...]) -> tuple[Columns, Columns]:
+        """What a sample must keep within while nothing happens; no more columns than have a limit."""
+        floor, ceiling = [], []
+        for name in names:
             if name in VOLTS:
                 of = self._phases[VOLTS.index(name)].nominal
-                if of is None:
-                    ceiling[index] = min(ceiling[index], nominal.LIVE_V)
-                else:
-                    least = phases.limits(of, self._rules)
-                    floor[index], ceiling[index] = max(floor[index], least.sag), min(ceiling[index], least.swell)
-            elif name in _AMPERES:
-                ceiling[index] = min(ceiling[index], self._fuse or _ANY)
-            else:
-                ceiling[index] = Decimal(0) if self._imports_only else _ANY
+                least = None if of is None else phases.limits(of, self._rules)
+                floor.append(least.sag if least else Decimal(0))
+                ceiling.append(least.swell if least else nominal.LIVE_V)
+            elif name == _EXPORT:
+                ceiling.append(Decimal(0) if self._imports_only else _ANY)
+            elif name in _AMPERES and self._fuse is not None:
+                ceiling.append(self._fuse)
+        while ceiling and ceiling[-1] is _ANY:
+            ceiling.pop()
         return tuple(floor), tuple(ceiling)
 
     def _close(self) -> tuple[Quality, QualityRow | None]:
@@ -223,7 +235,7 @@ def _row(start: datetime, end: datetime, tallies: Mapping[str, Tally]) -> Qualit
         {name: one.samples for name, one in tallies.items()},
         {name: int(one.total * _THOUSAND) for name, one in tallies.items()},
         {name: int(one.least * _THOUSAND) for name, one in tallies.items() if one.least is not None},
-        {name: int(one.most * _THOUSAND) for name, one in tallies.items() if one.most is not None and name != _EXPORT},
+        {name: int(one.most * _THOUSAND) for name, one in tallies.items() if one.most is not None},
     )
 
 
@@ -244,11 +256,6 @@ def _together(one: Tally, other: Tally) -> Tally:
     least = None if one.least is None or other.least is None else min(one.least, other.least)
     most = None if one.most is None or other.most is None else max(one.most, other.most)
     return Tally(one.samples + other.samples, one.total + other.total, least, most)
-
-
-def _widths(names: tuple[str, ...]) -> tuple[int, int]:
-    """How many columns have a least, and how many a most."""
-    return sum(name in VOLTS for name in names), sum(name in _WITH_MOST for name in names)
 
 
 def _fuse(values: Mapping[str, Measurement], rules: Thresholds) -> Decimal | None:

@@ -26,7 +26,7 @@ class Tally(NamedTuple):
     samples: int
     total: Decimal
     least: Decimal | None  #: of voltages
-    most: Decimal | None  #: of voltages, currents and the export
+    most: Decimal | None
 
 
 class Run(NamedTuple):
@@ -36,7 +36,7 @@ class Run(NamedTuple):
     samples: int = 0
     sums: Columns = ()
     least: Columns = ()  #: of the first of them, the voltages
-    most: Columns = ()  #: of the first of them: voltages, currents, export
+    most: Columns = ()
 
 
 class Quality(NamedTuple):
@@ -45,8 +45,10 @@ class Quality(NamedTuple):
     period: int  #: number of the ten minutes that run
     run: Run
     floor: Columns  #: a sample below has to be looked at …
-    ceiling: Columns  #: … or above
-    busy: bool  #: each has
+    ceiling: Columns  #: … or above; no more columns than have a limit
+    least: Columns  #: one below is the lowest so far, or below the floor
+    most: Columns
+    busy: bool  #: each sample has to be looked at
     phases: tuple[Phase, ...]
     own: Own
     before: Mapping[str, Tally] = MappingProxyType({})  #: samples of this period from before the run
@@ -69,6 +71,8 @@ def to_json(quality: Quality) -> dict[str, Any]:
         "run": [quality.run.names, quality.run.samples, *map(_texts, quality.run[2:])],
         "floor": _texts(quality.floor),
         "ceiling": _texts(quality.ceiling),
+        "least": _texts(quality.least),
+        "most": _texts(quality.most),
         "busy": quality.busy,
         "phases": [_phase_told(phase) for phase in quality.phases],
         "own": {"counters": dict(quality.own.counters), "log": quality.own.log, "hints": dict(quality.own.hints)},
@@ -88,6 +92,8 @@ def from_json(told: Mapping[str, Any]) -> Quality:
         Run(tuple(names), count, *map(_decimals, columns)),
         _decimals(told["floor"]),
         _decimals(told["ceiling"]),
+        _decimals(told["least"]),
+        _decimals(told["most"]),
         told["busy"],
         tuple(_phase(**phase) for phase in told["phases"]),
         Own(own["counters"], tuple((end, seconds) for end, seconds in own["log"]), own["hints"]),

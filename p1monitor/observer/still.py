@@ -30,7 +30,16 @@ def note(
     names = tuple(reading.values)
     told = _remembered(names)(reading.values)
     return Before(
-        names, told, reading.devices, reading.equipment_id, reading.at.toordinal(), rules, known, observed.devices, dict(made)
+        names,
+        told,
+        reading.devices,
+        reading.equipment_id,
+        reading.at.toordinal(),
+        rules,
+        known,
+        observed.devices,
+        dict(made),
+        _graded(names)(reading.values),
     )
 
 
@@ -46,6 +55,22 @@ def same(before: Before, reading: Reading, rules: Rules) -> bool:
         and reading.telegram.crc != "absent"
         and rules == before.rules
     )
+
+
+def graded(before: Before, reading: Reading, rules: Rules) -> bool:
+    """Tell whether nothing has changed but powers, voltages and what the power quality never looks at."""
+    return (
+        tuple(reading.values) == before.names
+        and _graded(before.names)(reading.values) == before.quality
+        and reading.telegram.crc != "absent"
+        and rules == before.rules
+    )
+
+
+@lru_cache(maxsize=_LAYOUTS_KEPT)
+def _graded(names: tuple[str, ...]) -> Callable[[Mapping[str, Measurement]], object]:
+    found = [name for name in names if name in quality.NAMES]
+    return itemgetter(*found) if found else len
 
 
 @lru_cache(maxsize=_LAYOUTS_KEPT)

@@ -70,7 +70,7 @@ class QualityRow(NamedTuple):
     end: datetime  #: its stamp
     counts: Mapping[str, int]  #: samples, by the name of the value
     sums: Mapping[str, int]
-    least: Mapping[str, int]  #: of voltages and currents
+    least: Mapping[str, int]  #: of the voltages
     most: Mapping[str, int]
 
     def mean(self, name: str) -> Decimal | None:
