@@ -17,6 +17,10 @@ NOON = datetime(2026, 1, 15, 12, tzinfo=WINTER)
 #: Every phase learns its nominal voltage before anything happens to it.
 LEARN_S = 100
 
+RULES = Rules()
+#: Values beside the voltages.
+More = Mapping[str, Value | int]
+NOTHING: More = {}
 #: Seconds and what the phases have in them; None: no telegram.
 Part = tuple[int, Sequence[str] | None]
 
@@ -25,7 +29,7 @@ Part = tuple[int, Sequence[str] | None]
 class Seen:
     """What came out."""
 
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
     events: list[tuple[object, ...]] = field(default_factory=list)  #: code, second it began, duration, magnitude
     told: list[Event] = field(default_factory=list)
     rows: list[QualityRow] = field(default_factory=list)
@@ -49,14 +53,16 @@ def samples(parts: Iterable[Part], step: int = 1) -> Iterator[tuple[int, Sequenc
         second += seconds
 
 
-def telegram(second: int, volts: Sequence[str], *, begin: datetime = NOON, of: Telegram = TELEGRAM, **more: Value | int) -> Reading:
+def telegram(
+    second: int, volts: Sequence[str], more: More = NOTHING, *, begin: datetime = NOON, of: Telegram = TELEGRAM
+) -> Reading:
     """A reading so many seconds after noon."""
     values: dict[str, Value | int] = {f"voltage_l{n}_v": one for n, one in enumerate(volts, 1)}
     at = begin + timedelta(seconds=second)
     return reading(at, received=Received(at.timestamp(), 1000.0 + second), values={**values, **more}, telegram=of)
 
 
-def play(readings: Iterable[Reading], rules: Rules = Rules(), *, restart: bool = False, begin: datetime = NOON) -> Seen:  # noqa: B008
+def play(readings: Iterable[Reading], rules: Rules = RULES, *, restart: bool = False, begin: datetime = NOON) -> Seen:
     """Observe one after the other; `restart`: what is remembered goes through JSON each time."""
     seen = Seen()
     for one in readings:
@@ -74,12 +80,12 @@ def play(readings: Iterable[Reading], rules: Rules = Rules(), *, restart: bool =
     return seen
 
 
-def trace(parts: Sequence[Part], rules: Rules = Rules(), *, step: int = 1, restart: bool = False, **more: Value | int) -> Seen:  # noqa: B008
+def trace(parts: Sequence[Part], rules: Rules = RULES, *, step: int = 1, restart: bool = False, more: More = NOTHING) -> Seen:
     """What comes of these voltages, after a calm beginning; seconds count from its end."""
     calm = ["230.0"] * len(next(volts for _, volts in parts if volts is not None))
     begin = NOON + timedelta(seconds=LEARN_S)
     return play(
-        (telegram(second, volts, **more) for second, volts in samples([(LEARN_S, calm), *parts], step)),
+        (telegram(second, volts, more) for second, volts in samples([(LEARN_S, calm), *parts], step)),
         rules,
         restart=restart,
         begin=begin,

@@ -9,7 +9,7 @@ import pytest
 
 from p1monitor.observer import Rules
 from p1monitor.settings import Thresholds
-from tests.qualitykit import Part, others, trace
+from tests.qualitykit import Part, others, play, telegram, trace
 
 WELL = others(1, "230.0")
 
@@ -80,10 +80,18 @@ CASES = {
     "a telegram or two lost are no gap": Case(
         [(40, "200.0"), (25, None), (9, "200.0"), (9, "230.0")], [(LOW, 0, None, "200.0"), (NORMAL, 74, 74.0, "200.0")]
     ),
-    "the owner's sag": Case([(70, "219.9"), (9, "230.0")], [(LOW, 0, None, "219.9"), (NORMAL, 70, 70.0, "219.9")], Thresholds(sag_v=220)),
-    "the owner's time": Case([(6, "200.0"), (9, "230.0")], [(LOW, 0, 6.0, "200.0"), (NORMAL, 6, 6.0, "200.0")], Thresholds(sag_s=5)),
-    "the owner's swell": Case([(7, "240.1"), (9, "230.0")], [(HIGH, 0, None, "240.1"), (NORMAL, 7, 7.0, "240.1")], Thresholds(swell_v=240, swell_s=5)),
-    "the owner's cut": Case([(7, "80.0"), (9, "230.0")], [(CUT, 0, None, "80.0"), (NORMAL, 7, 7.0, "80.0")], Thresholds(cut_v=80, cut_s=5)),
+    "the owner's sag": Case(
+        [(70, "219.9"), (9, "230.0")], [(LOW, 0, None, "219.9"), (NORMAL, 70, 70.0, "219.9")], Thresholds(sag_v=220)
+    ),
+    "the owner's time": Case(
+        [(6, "200.0"), (9, "230.0")], [(LOW, 0, 6.0, "200.0"), (NORMAL, 6, 6.0, "200.0")], Thresholds(sag_s=5)
+    ),
+    "the owner's swell": Case(
+        [(7, "240.1"), (9, "230.0")], [(HIGH, 0, None, "240.1"), (NORMAL, 7, 7.0, "240.1")], Thresholds(swell_v=240, swell_s=5)
+    ),
+    "the owner's cut": Case(
+        [(7, "80.0"), (9, "230.0")], [(CUT, 0, None, "80.0"), (NORMAL, 7, 7.0, "80.0")], Thresholds(cut_v=80, cut_s=5)
+    ),
     "over the sag's threshold and not normal yet": Case(
         [(70, "190.0"), (30, "203.0"), (9, "230.0")], [(LOW, 0, None, "190.0"), (NORMAL, 100, 70.0, "190.0")], Thresholds(sag_v=200)
     ),
@@ -142,10 +150,6 @@ def test_a_meter_of_ten_seconds() -> None:
 
 
 def test_a_meter_without_voltage_has_none() -> None:
-    seen = trace([(70, ["200.0"]), (9, ["230.0"])])
-    assert seen.memory.quality is not None
-    from tests.qualitykit import play, telegram  # noqa: PLC0415
-
-    seen = play(telegram(60 * minute, [], power_import_w=300) for minute in range(60))
+    seen = play(telegram(60 * minute, [], {"power_import_w": 300}) for minute in range(60))
     assert (seen.events, seen.rows) == ([], [])
     assert not [name for name in (seen.last.values if seen.last else ()) if "voltage" in name]

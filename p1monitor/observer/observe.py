@@ -47,14 +47,11 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     made |= {name: one for name, one in (counted.made if counted else made).items() if name not in reading.values}
     step = quality.step(memory.at, now, reading, seen.at is not None)
     alike = before is not None and not cast.replaced and still.graded(before, reading, rules)
-    onward = quality.onward(memory.quality, reading, now.clock) if alike else None
-    power = (
-        quality.Counted(onward)
-        if onward is not None
-        else quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
-    )
+    power = quality.Counted(quality.onward(memory.quality, reading, now.clock) if alike else None)
+    if power.quality is None:
+        power = quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
     if power.quality is not None:
-        made |= {name: one for name, one in power.quality.made.items() if name not in reading.values}
+        made |= {name: one for name, one in power.quality.state.made.items() if name not in reading.values}
     standing, news = messages(memory.messages, reading)
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
@@ -107,8 +104,8 @@ def _unchanged(
         step = quality.step(memory.at, now, reading, seen.at is not None)
         power, more, row = quality.count(memory.quality, reading, step, rules.quality)
         events = (*events, *more)
-        if power is not None and (memory.quality is None or power.made != memory.quality.made):
-            own = {name: one for name, one in power.made.items() if name not in values}
+        if power is not None and (memory.quality is None or power.state.made != memory.quality.state.made):
+            own = {name: one for name, one in power.state.made.items() if name not in values}
             before, made = before._replace(made={**before.made, **own}), {**made, **own}
     values = with_values(values, made)
     observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id, row))

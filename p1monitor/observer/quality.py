@@ -6,7 +6,7 @@ between the lowest and the highest of the ten minutes that run, and only its sum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from functools import lru_cache
@@ -19,7 +19,7 @@ from p1monitor.observer.faults import GAP_S, HIGH, LOW, REVERSED, Fault, Step, t
 from p1monitor.observer.levels import PERIOD_S
 from p1monitor.observer.memory import Moment
 from p1monitor.observer.phases import KIND, Looked, Phase
-from p1monitor.observer.quality_memory import Columns, Quality, Run, Tally, made
+from p1monitor.observer.quality_memory import Columns, Quality, Run, State, Tally, made, taker
 from p1monitor.p1.event_codes import EVENTS, PHASES, REVERSAL
 from p1monitor.p1.frames import new
 from p1monitor.p1.records import Event, Measurement, QualityRow, Reading
@@ -55,38 +55,31 @@ def onward(quality: Quality | None, reading: Reading, clock: float | None) -> Qu
     """The same with a sample more; None where it has to be looked at. For readings with the same names as the one before."""
     if quality is None:
         return None
-    period, run, floor, ceiling, least, most, busy, *_ = quality
+    state, samples, sums = quality
+    period, take, least, most, busy, *_ = state
     if busy or clock is None or clock // PERIOD_S != period:
         return None
-    names, count, sums, *_ = run
-    if not names:
-        return quality
     try:
-        sample = tuple(map(_value, _taker(names)(reading.values)))
-        sums = tuple(map(add, sums, sample))
+        sample = tuple(map(_value, take(reading.values)))
         if any(map(lt, sample, least)) or any(map(gt, sample, most)):
-            if any(map(lt, sample, floor)) or any(map(gt, sample, ceiling)):
+            if any(map(lt, sample, state.floor)) or any(map(gt, sample, state.ceiling)):
                 return None
-            return _with_bounds(quality, Run(names, count + 1, sums, *_extremes(run, sample)))
+            state = _with_bounds(state._replace(run=_extended(state.run, sample)))
+        sums = tuple(map(add, sums, sample))
     except (TypeError, DecimalException):  # a value without a number
         return None
-    return new(Quality, (period, new(Run, (names, count + 1, sums, *run[3:])), *quality[2:]))
+    return new(Quality, (state, samples + 1, sums))
 
 
-def _extremes(run: Run, sample: Columns) -> tuple[Columns, Columns]:
-    return tuple(map(min, run.least, sample)), tuple(map(max, run.most, sample))
+def _extended(run: Run, sample: Columns) -> Run:
+    return Run(run.names, tuple(map(min, run.least, sample)), tuple(map(max, run.most, sample)))
 
 
-def _with_bounds(quality: Quality, run: Run) -> Quality:
-    """The same with another run, and what is nothing new within it."""
-    least = tuple(map(max, run.least, quality.floor))
-    most = (*map(min, run.most, quality.ceiling), *quality.ceiling[len(run.most) :])
-    return quality._replace(run=run, least=least, most=most)
-
-
-@lru_cache(maxsize=_LAYOUTS_KEPT)
-def _taker(names: tuple[str, ...]) -> Callable[[Mapping[str, Measurement]], tuple[Measurement, ...]]:
-    return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
+def _with_bounds(state: State) -> State:
+    """What is nothing new: what the run had, and is within the limits."""
+    run, ceiling = state.run, state.ceiling
+    most = (*map(min, run.most, ceiling), *ceiling[len(run.most) :])
+    return state._replace(least=tuple(map(max, run.least, state.floor)), most=most)
 
 
 def step(before: Moment, now: Moment, reading: Reading, believed: bool) -> Step | None:
@@ -104,7 +97,8 @@ def count(quality: Quality | None, reading: Reading, step: Step | None, rules: T
     if step is None:
         return Counted(quality)
     if quality is None:
-        quality = Quality(int(step.clock // PERIOD_S), Run(), (), (), (), (), True, (Phase(),) * len(PHASES), counted.Own())
+        begun = State(int(step.clock // PERIOD_S), taker(()), (), (), True, Run(), (), (), (Phase(),) * len(PHASES), counted.Own())
+        quality = Quality(begun, 0, ())
     return _Count(quality, reading, step, rules).all(replaced)
 
 
@@ -113,7 +107,7 @@ class _Count:
 
     def __init__(self, quality: Quality, reading: Reading, step: Step, rules: Thresholds) -> None:
         self._was, self._reading, self._step, self._rules = quality, reading, step, rules
-        self._phases, self._made = list(quality.phases), dict(quality.made)
+        self._phases, self._made = list(quality.state.phases), dict(quality.state.made)
         self._events: list[Event] = []
         values = reading.values
         found = {name: values[name].value for name in _present(tuple(values)) if not values[name].held}
@@ -127,16 +121,17 @@ class _Count:
     def all(self, replaced: bool) -> Counted:
         """Everything in turn."""
         quality, row = self._close()
+        state = quality.state
         for number, (volt, ampere) in enumerate(zip(VOLTS, _AMPERES, strict=True)):
             self._phase(number, self._sample.get(volt), self._sample.get(ampere))
-        fault = self._reversal(quality.reversed)
-        merged = counted.merge(quality.own, tuple(self._phases), self._reading, self._step, replaced)
-        run, before = self._tally(quality)
-        floor, ceiling = self._bounds(run.names)
+        fault = self._reversal(state.reversed)
+        merged = counted.merge(state.own, tuple(self._phases), self._reading, self._step, replaced)
+        quality = self._tally(quality)
+        floor, ceiling = self._bounds(quality.state.run.names)
         busy = not self._whole or fault is not None or any(phase.busy for phase in merged.phases)
-        left = quality.balance, fault, self._made
-        now = Quality(quality.period, run, floor, ceiling, (), (), busy, merged.phases, merged.own, before, *left)
-        return Counted(_with_bounds(now, run), (*self._events, *merged.events), row)
+        state = quality.state._replace(floor=floor, ceiling=ceiling, busy=busy, phases=merged.phases, own=merged.own)
+        state = _with_bounds(state._replace(reversed=fault, made=self._made))
+        return Counted(quality._replace(state=state), (*self._events, *merged.events), row)
 
     def _phase(self, number: int, volts: Decimal | None, amperes: Decimal | None) -> None:
         step, came = self._step, self._reading.received
@@ -171,14 +166,14 @@ class _Count:
             self._events.append(Event(made.begun.at, self._reading.received, *told))
         return made.now
 
-    def _tally(self, quality: Quality) -> tuple[Run, Mapping[str, Tally]]:
+    def _tally(self, quality: Quality) -> Quality:
         """The sums with this sample."""
-        names, run, before = tuple(self._sample), quality.run, quality.before
-        values = tuple(self._sample.values())
-        if names != run.names:
-            volts = values[: sum(name in VOLTS for name in names)]
-            return Run(names, 1, values, volts, volts), _folded(run, before)
-        return Run(names, run.samples + 1, tuple(map(add, run.sums, values)), *_extremes(run, values)), before
+        names, values, state = tuple(self._sample), tuple(self._sample.values()), quality.state
+        if names == state.run.names:
+            state = state._replace(run=_extended(state.run, values))
+            return Quality(state, quality.samples + 1, tuple(map(add, quality.sums, values)))
+        volts = values[: sum(name in VOLTS for name in names)]
+        return Quality(state._replace(take=taker(names), run=Run(names, volts, volts), before=_folded(quality)), 1, values)
 
     def _bounds(self, names: tuple[str, ...]) -> tuple[Columns, Columns]:
         """What a sample must keep within while nothing happens; no more columns than have a limit."""
@@ -199,26 +194,33 @@ class _Count:
 
     def _close(self) -> tuple[Quality, QualityRow | None]:
         """Where the period is over: its row, its levels, and how its phases stood to each other."""
-        was, clock = self._was, self._step.clock
-        if not _is_over(was.period, clock):
-            return was, None
-        tallies = _folded(was.run, was.before)
-        empty = was._replace(period=int(clock // PERIOD_S), run=Run(), before=MappingProxyType({}))
-        if not tallies:
-            return empty, None
-        start = datetime.fromtimestamp(was.period * PERIOD_S, UTC)
-        means: list[levels.Mean] = []
-        for number, (phase, name) in enumerate(zip(self._phases, VOLTS, strict=True)):
-            mean = tallies[name].total / tallies[name].samples if name in tallies else None
-            known = None if mean is None else nominal.settled(phase.nominal, mean)
-            self._phases[number] = phase if mean is None else phase._replace(nominal=known)
-            means.append((known, mean) if known is not None and mean is not None else None)
-        for counter in levels.counted(means):
-            self._up(counter)
-        began = start.astimezone(self._step.at.tzinfo) if self._step.at else start
-        balance, events = levels.balance(was.balance, means, began, self._rules, self._reading.received)
-        self._events += events
-        return empty._replace(balance=balance), _row(start, datetime.fromtimestamp((was.period + 1) * PERIOD_S, UTC), tallies)
+        was, period = self._was.state, self._was.state.period
+        if not _is_over(period, self._step.clock):
+            return self._was, None
+        tallies = _folded(self._was)
+        state = was._replace(period=int(self._step.clock // PERIOD_S), run=Run(), before=MappingProxyType({}))
+        row = None
+        if tallies:
+            start, end = (datetime.fromtimestamp(one * PERIOD_S, UTC) for one in (period, period + 1))
+            means = self._means(tallies)
+            for counter in levels.counted(means):
+                self._up(counter)
+            began = start.astimezone(self._step.at.tzinfo) if self._step.at else start
+            balance, events = levels.balance(was.balance, means, began, self._rules, self._reading.received)
+            self._events += events
+            state, row = state._replace(balance=balance), _row(start, end, tallies)
+        return Quality(state, 0, ()), row
+
+    def _means(self, tallies: Mapping[str, Tally]) -> list[levels.Mean]:
+        """Of each phase that is connected."""
+        means: list[levels.Mean] = [None] * len(VOLTS)
+        for number, name in enumerate(VOLTS):
+            if name in tallies:
+                mean = tallies[name].total / tallies[name].samples
+                known = nominal.settled(self._phases[number].nominal, mean)
+                self._phases[number] = self._phases[number]._replace(nominal=known)
+                means[number] = None if known is None else (known, mean)
+        return means
 
     def _up(self, name: str) -> None:
         had = self._made.get(name)
@@ -239,15 +241,16 @@ def _row(start: datetime, end: datetime, tallies: Mapping[str, Tally]) -> Qualit
     )
 
 
-def _folded(run: Run, before: Mapping[str, Tally]) -> Mapping[str, Tally]:
+def _folded(quality: Quality) -> Mapping[str, Tally]:
     """All samples of the period, by name."""
+    run, before = quality.state.run, quality.state.before
     if not run.names:
         return before
     tallies = dict(before)
     for index, name in enumerate(run.names):
         least = run.least[index] if index < len(run.least) else None
         most = run.most[index] if index < len(run.most) else None
-        one, known = Tally(run.samples, run.sums[index], least, most), before.get(name)
+        one, known = Tally(quality.samples, quality.sums[index], least, most), before.get(name)
         tallies[name] = one if known is None else _together(known, one)
     return tallies
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.records import Measurement
 
 Columns = tuple[Decimal, ...]
+Take = Callable[[Mapping[str, Measurement]], tuple[Measurement, ...]]
 
 
 class Tally(NamedTuple):
@@ -30,31 +33,44 @@ class Tally(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Samples with the same values in them, one after the other."""
+    """Samples with the same values in them, one after the other; how many, and their sums, are in Quality."""
 
     names: tuple[str, ...] = ()
-    samples: int = 0
-    sums: Columns = ()
     least: Columns = ()  #: of the first of them, the voltages
     most: Columns = ()
 
 
-class Quality(NamedTuple):
-    """What is remembered."""
+class State(NamedTuple):
+    """What is remembered, but for what each sample changes."""
 
     period: int  #: number of the ten minutes that run
+    take: Take  #: the run's values, of a reading's
+    least: Columns  #: a sample below is the lowest so far, or below the floor
+    most: Columns  #: no more columns than have a limit
+    busy: bool  #: each sample has to be looked at
     run: Run
     floor: Columns  #: a sample below has to be looked at …
-    ceiling: Columns  #: … or above; no more columns than have a limit
-    least: Columns  #: one below is the lowest so far, or below the floor
-    most: Columns
-    busy: bool  #: each sample has to be looked at
+    ceiling: Columns  #: … or above
     phases: tuple[Phase, ...]
     own: Own
     before: Mapping[str, Tally] = MappingProxyType({})  #: samples of this period from before the run
     balance: Balance = Balance()
     reversed: Fault | None = None
     made: Mapping[str, Measurement] = MappingProxyType({})  #: counters, and what the last sag was like
+
+
+class Quality(NamedTuple):
+    """What is remembered. In three, because a new one is made of every telegram."""
+
+    state: State
+    samples: int  #: of the run
+    sums: Columns
+
+
+@lru_cache(maxsize=64)
+def taker(names: tuple[str, ...]) -> Take:
+    """What takes these values out of a reading's."""
+    return itemgetter(*names) if len(names) > 1 else lambda values: tuple([values[name] for name in names])
 
 
 def made(name: str, value: Decimal) -> Measurement:
@@ -65,46 +81,44 @@ def made(name: str, value: Decimal) -> Measurement:
 
 def to_json(quality: Quality) -> dict[str, Any]:
     """As JSON has it; numbers as text, so that none is rounded."""
-    asymmetric, worst, neutral = quality.balance
+    state = quality.state
+    asymmetric, worst, neutral = state.balance
     return {
-        "period": quality.period,
-        "run": [quality.run.names, quality.run.samples, *map(_texts, quality.run[2:])],
-        "floor": _texts(quality.floor),
-        "ceiling": _texts(quality.ceiling),
-        "least": _texts(quality.least),
-        "most": _texts(quality.most),
-        "busy": quality.busy,
-        "phases": [_phase_told(phase) for phase in quality.phases],
-        "own": {"counters": dict(quality.own.counters), "log": quality.own.log, "hints": dict(quality.own.hints)},
-        "before": [[name, one.samples, *map(_text, one[1:])] for name, one in quality.before.items()],
+        "period": state.period,
+        "names": state.run.names,
+        "columns": [_texts(one) for one in (quality.sums, *state.run[1:], state.least, state.most, state.floor, state.ceiling)],
+        "samples": quality.samples,
+        "busy": state.busy,
+        "phases": [_phase_told(phase) for phase in state.phases],
+        "own": {"counters": dict(state.own.counters), "log": state.own.log, "hints": dict(state.own.hints)},
+        "before": [[name, one.samples, *map(_text, one[1:])] for name, one in state.before.items()],
         "balance": [asymmetric and asymmetric.isoformat(), str(worst), neutral],
-        "reversed": faults.to_json({"": quality.reversed}) if quality.reversed else [],
-        "made": [[name, str(one.value)] for name, one in quality.made.items()],
+        "reversed": faults.to_json({"": state.reversed}) if state.reversed else [],
+        "made": [[name, str(one.value)] for name, one in state.made.items()],
     }
 
 
 def from_json(told: Mapping[str, Any]) -> Quality:
     """Back from JSON."""
-    names, count, *columns = told["run"]
-    own, (asymmetric, worst, neutral) = told["own"], told["balance"]
-    return Quality(
+    names, own, (asymmetric, worst, neutral) = tuple(told["names"]), told["own"], told["balance"]
+    sums, run_least, run_most, least, most, floor, ceiling = map(_decimals, told["columns"])
+    state = State(
         told["period"],
-        Run(tuple(names), count, *map(_decimals, columns)),
-        _decimals(told["floor"]),
-        _decimals(told["ceiling"]),
-        _decimals(told["least"]),
-        _decimals(told["most"]),
+        taker(names),
+        least,
+        most,
         told["busy"],
+        Run(names, run_least, run_most),
+        floor,
+        ceiling,
         tuple(_phase(**phase) for phase in told["phases"]),
         Own(own["counters"], tuple((end, seconds) for end, seconds in own["log"]), own["hints"]),
-        {
-            name: Tally(number, Decimal(total), _decimal(least), _decimal(most))
-            for name, number, total, least, most in told["before"]
-        },
+        {name: Tally(number, Decimal(total), _decimal(low), _decimal(high)) for name, number, total, low, high in told["before"]},
         Balance(asymmetric and datetime.fromisoformat(asymmetric), Decimal(worst), neutral),
         faults.from_json(told["reversed"]).get(""),
         {name: made(name, Decimal(value)) for name, value in told["made"]},
     )
+    return Quality(state, told["samples"], sums)
 
 
 def _phase_told(phase: Phase) -> dict[str, Any]:
