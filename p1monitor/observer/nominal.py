@@ -1,7 +1,8 @@
 """What a phase should have: 230 V, or its share of 230 V between phases, or nothing, for it is not connected. Never tells an event.
 
 In a delta net of 3 × 230 V a meter shows 0 V on the phase that it takes for its zero, or makes a star point of its own, from
-which each phase has 133 to 146 V. So a phase that was never live has no nominal voltage, and others learn theirs.
+which each phase has 133 to 146 V: 230 to 253 V between them. So a phase that was never live has no nominal voltage, and
+the others learn which it is.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import NamedTuple
 from p1monitor.p1.records import Measurement
 
 BASE_V = Decimal(230)
+#: 230 V between phases, from a star point.
+DELTA_V = Decimal("132.8")
 #: Open wires pick up some volts from their neighbours.
 LIVE_V = Decimal(50)
 #: Of a phase with a neutral: what the meters' rule for a missing one leaves, 70 to 130 % (ME381 §6.12.1.9).
 _STAR = (Decimal(161), Decimal(299))
-#: Of a phase from a star point that the meter made: 133 to 146 V, and a tenth to either side.
+#: Of one from a star point that the meter made: 133 to 146 V, and a tenth to either side.
 _DELTA = (Decimal(120), Decimal(160))
-_DELTA_LEAST, _DELTA_MOST = Decimal(133), Decimal(146)
 #: How long a phase must show the same before it is believed.
 LEARN_S = 60.0
 #: What a meter with a neutral says as its nominal voltage: that between phases (e-MUCS-P1 2.1).
@@ -33,8 +35,6 @@ class Learning(NamedTuple):
 
     delta: bool
     seconds: float
-    total: Decimal
-    samples: int
 
 
 #: What is known of a phase: its nominal voltage, or what there is of it.
@@ -57,12 +57,11 @@ def learn(learning: Learning | None, volts: Decimal, seconds: float | None, neut
     if not delta and not _STAR[0] <= volts <= _STAR[1]:
         return None, None
     if learning is None or learning.delta is not delta or seconds is None:
-        return None, Learning(delta, 0.0, volts, 1)
-    learning = Learning(delta, learning.seconds + seconds, learning.total + volts, learning.samples + 1)
+        return None, Learning(delta, 0.0)
+    learning = Learning(delta, learning.seconds + seconds)
     if learning.seconds < LEARN_S:
         return None, learning
-    mean = (learning.total / learning.samples).quantize(Decimal(1))
-    return min(max(mean, _DELTA_LEAST), _DELTA_MOST) if delta else BASE_V, None
+    return DELTA_V if delta else BASE_V, None
 
 
 def settled(nominal: Decimal | None, mean: Decimal) -> Decimal | None:

@@ -56,7 +56,7 @@ def onward(quality: Quality | None, reading: Reading, clock: float | None) -> Qu
     if quality is None:
         return None
     state, samples, sums = quality
-    period, take, least, most, busy, *_ = state
+    period, take, least, most, busy = state[:5]
     if busy or clock is None or clock // PERIOD_S != period:
         return None
     try:

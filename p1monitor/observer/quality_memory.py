@@ -125,7 +125,7 @@ def _phase_told(phase: Phase) -> dict[str, Any]:
     learning = phase.learning
     return {
         "nominal": _text(phase.nominal),
-        "learning": [learning.delta, learning.seconds, str(learning.total), learning.samples] if learning else None,
+        "learning": list(learning) if learning else None,
         "faults": faults.to_json(phase.faults),
         "past": faults.to_json(phase.past),
         "owed": faults.to_json({"": phase.owed}) if phase.owed else [],
@@ -134,8 +134,7 @@ def _phase_told(phase: Phase) -> dict[str, Any]:
 
 def _phase(nominal: str | None, learning: list[Any] | None, **rest: list[list[Any]]) -> Phase:
     lasting, past, owed = (faults.from_json(rest[key]) for key in ("faults", "past", "owed"))
-    known = Learning(learning[0], learning[1], Decimal(learning[2]), learning[3]) if learning else None
-    return Phase(_decimal(nominal), known, lasting, past, owed.get(""))
+    return Phase(_decimal(nominal), Learning(*learning) if learning else None, lasting, past, owed.get(""))
 
 
 def _texts(columns: Columns) -> list[str]:
