@@ -26,8 +26,8 @@ _DELTA = (Decimal(120), Decimal(160))
 LEARN_S = 60.0
 #: What a meter with a neutral says as its nominal voltage: that between phases (e-MUCS-P1 2.1).
 _WITH_NEUTRAL = Decimal(400)
-#: A mean that no phase of a delta net can have.
-_RIGHT = (Decimal(207), Decimal(253))
+#: A voltage that no phase of a delta net can have.
+_TOO_MUCH = Decimal(207)
 
 
 class Learning(NamedTuple):
@@ -64,6 +64,6 @@ def learn(learning: Learning | None, volts: Decimal, seconds: float | None, neut
     return DELTA_V if delta else BASE_V, None
 
 
-def settled(nominal: Decimal | None, mean: Decimal) -> Decimal | None:
-    """The same after ten minutes: what was learnt while the voltage was very low is put right."""
-    return BASE_V if nominal is not None and nominal < BASE_V and _RIGHT[0] <= mean <= _RIGHT[1] else nominal
+def wrong(nominal: Decimal | None, volts: Decimal) -> bool:
+    """Tell whether it was learnt while the voltage was very low."""
+    return nominal == DELTA_V and volts >= _TOO_MUCH

@@ -71,6 +71,8 @@ def voltage(
     phase: Phase, number: int, volts: Decimal, step: Step, rules: Thresholds, neutral: bool, came: Received | None
 ) -> Looked:
     """Look at a sample of the voltage of a phase (0 to 2)."""
+    if nominal.wrong(phase.nominal, volts):
+        phase = Phase(past=phase.past)
     if phase.nominal is None:
         own, learning = nominal.learn(phase.learning, volts, step.seconds if step.sure else None, neutral)
         phase = phase._replace(nominal=own, learning=learning)

@@ -216,10 +216,8 @@ class _Count:
         means: list[levels.Mean] = [None] * len(VOLTS)
         for number, name in enumerate(VOLTS):
             if name in tallies:
-                mean = tallies[name].total / tallies[name].samples
-                known = nominal.settled(self._phases[number].nominal, mean)
-                self._phases[number] = self._phases[number]._replace(nominal=known)
-                means[number] = None if known is None else (known, mean)
+                known = self._phases[number].nominal
+                means[number] = None if known is None else (known, tallies[name].total / tallies[name].samples)
         return means
 
     def _up(self, name: str) -> None:
