@@ -149,6 +149,9 @@ def test_the_month_begins_anew_on_its_day() -> None:
     assert [told(one, PEAK) for one in seen] == [None, "400", "4000", "4000"]
     _, seen = run([*steps[:3], at(31, 23, 50, "2.100"), at(32, 0, 0, "2.150"), at(32, 0, 15, "2.200")])  # put back, and on again
     assert [told(one, PEAK) for one in seen] == [None, "400", None, None, None, "200"]
+    back = [at(31, 23, 30, "2.210"), at(31, 23, 45, "2.900"), at(32, 0, 0, "3.900")]  # none of it is the new month's
+    _, seen = run([*steps, *back])
+    assert [told(one, PEAK) for one in seen[-4:]] == ["400"] * 4
 
 
 @pytest.mark.parametrize("night", [datetime(2026, 3, 29, tzinfo=WINTER), datetime(2026, 10, 25, tzinfo=SUMMER)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from p1monitor.observer import Memory, Rules, observe
 from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Measurement
@@ -113,6 +114,14 @@ def test_demand_is_shown_where_the_meter_counts_it(house: House, visit: Open) ->
     house.come(reading_of({"1-0:1.4.0": ("02.351*kW",), "1-0:1.6.0": ("260110183000W", "04.329*kW")}))
     page = visit().page
     expect(page.locator("#demand dd")).to_have_text(["2,351W", "4,329W"])
+
+
+def test_what_a_limit_leaves_is_shown(house: House, visit: Open) -> None:
+    _, seen = observe(Memory(), reading_of({"1-0:1.4.0": ("02.351*kW",)}), rules=Rules(limit_w=Decimal(2351)))
+    house.come(seen)
+    page = visit().page
+    expect(page.locator("#demand dt")).to_have_text(["average of this quarter-hour", "left below the limit"])
+    expect(page.locator("#demand dd")).to_have_text(["2,351W", "0W"])
 
 
 def test_link_quality_is_told_by_reason(house: House, visit: Open) -> None:

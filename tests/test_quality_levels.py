@@ -165,6 +165,7 @@ def test_a_delta_nets_own_star_point() -> None:
 
 def test_what_was_learnt_in_a_very_low_voltage_is_put_right() -> None:
     seen = play(telegram(second, ["130.0" if second < 100 else "230.0"]) for second in range(3600))
+    assert seen.events == []
     assert seen.memory.quality is not None
     assert seen.memory.quality.state.phases[0].nominal == 230
     assert not seen.memory.quality.state.phases[0].busy

@@ -15,7 +15,7 @@ from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import parse, render
-from tests.readings import WINTER
+from tests.readings import WINTER, reading
 
 #: The last minutes of a month that is not over everywhere: the day, the quarter-hour and the month end.
 BEGIN = datetime(2026, 1, 31, 22, 50, tzinfo=UTC)
@@ -43,11 +43,11 @@ def telegrams(model: str) -> Iterator[Reading]:
 @pytest.mark.parametrize("rules", [Rules(), Rules(limit_w=Decimal(500))])
 def test_a_restart_after_every_reading_changes_nothing(model: str, rules: Rules) -> None:
     memory, other, quick = Memory(), Memory(), 0
-    for reading in telegrams(model):
+    for one in telegrams(model):
         before = memory.before
-        memory, seen = observe(memory, reading, WINTER, rules)
+        memory, seen = observe(memory, one, WINTER, rules)
         quick += before is not None and memory.before is before
-        other, looked_at = observe(other._replace(before=None, registers=()), reading, WINTER, rules)
+        other, looked_at = observe(other._replace(before=None, registers=()), one, WINTER, rules)
         assert seen == looked_at
         assert list(seen.values) == list(looked_at.values)
         assert memory == other
@@ -56,7 +56,9 @@ def test_a_restart_after_every_reading_changes_nothing(model: str, rules: Rules)
 
 
 def test_another_rule_is_looked_at() -> None:
-    first, second, *_ = telegrams("esmr5")
-    memory, _ = observe(Memory(), first, WINTER)
-    _, seen = observe(memory, second, WINTER, Rules(60))
+    first = reading(BEGIN.replace(minute=45), received=Received(BEGIN.timestamp() - 300, 1000), energy_import_kwh="1.000")
+    second = first._replace(at=BEGIN, received=Received(BEGIN.timestamp(), 1300))
+    memory, seen = observe(Memory(), first, WINTER)
+    assert "average_power_15m_w" in seen.values
+    _, seen = observe(memory, second, WINTER, Rules(15, 4))
     assert "average_power_15m_w" not in seen.values

@@ -131,7 +131,8 @@ def _number(value: object) -> Decimal | None:
 
 
 def _fell(before: Registers, now: Registers) -> bool:
-    return any(one is not None and other is not None and other < one for one, other in zip(before, now, strict=True))
+    (one, two), (first, second) = before, now
+    return (one is not None and first is not None and first < one) or (two is not None and second is not None and second < two)
 
 
 def _opening(stand: Stand, begin: float) -> tuple[Stand | None, ...]:
@@ -213,7 +214,7 @@ def _running(demand: Demand, stand: Stand, reading: Reading, rules: Rules) -> De
             made.pop(names.running, None)
         else:
             made[names.running] = _measured(_watts(now - before, rules.window), reading.values[names.register].obis)
-    return demand._replace(last=stand, made=made)
+    return new(Demand, (demand.window, demand.period, demand.edges, stand, demand.month, demand.since, made))
 
 
 def _watts(energy: Decimal, seconds: float) -> Decimal:

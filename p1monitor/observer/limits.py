@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ FUSE_W = float(NOMINAL_V * PHASES * FUSE_A)
 AMPERES: tuple[str, ...] = ("limiter_threshold_a", "current_limit_l1_a")
 WATTS = "limiter_threshold_w"
 AMPERES_NONE, WATTS_NONE = Decimal(999), Decimal(999_000)
+_LIMITS = frozenset({*AMPERES, WATTS})
 #: A fuse carries half as much more for an hour.
 FUSE_TIMES = 1.5
 
@@ -52,6 +54,8 @@ def fuse(values: Mapping[str, Measurement]) -> Fuse:
 
     A limit in watts is one of a contract, which a home may exceed for a while: it only makes the fuse larger.
     """
+    if values.keys().isdisjoint(_LIMITS):
+        return HOME
     amperes = max((_limit(values, name, AMPERES_NONE) for name in AMPERES), default=0.0)
     watts = _limit(values, WATTS, WATTS_NONE)
     if not (amperes or watts):
@@ -88,4 +92,9 @@ def flow(medium: str, unit: str) -> float:
 def step(value: Decimal) -> Decimal:
     """The last printed digit: what rounding may add."""
     exponent = value.as_tuple().exponent
-    return Decimal((0, (1,), exponent if isinstance(exponent, int) else 0))
+    return _power_of_ten(exponent if isinstance(exponent, int) else 0)
+
+
+@lru_cache(maxsize=32)
+def _power_of_ten(exponent: int) -> Decimal:
+    return Decimal((0, (1,), exponent))

@@ -112,7 +112,6 @@ class Before(NamedTuple):
     told: object  #: its measurements of which something is remembered
     devices: tuple[Device, ...]  #: as they were decoded
     equipment_id: str  #: of the electricity meter
-    day: int  #: ordinal of the local date
     rules: tuple[object, ...]
     known: tuple[tuple[str, Device], ...]  #: the devices with their roles
     observed: tuple[Device, ...]  #: … and their totals

@@ -40,15 +40,18 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
     checked = plausible.check(memory, reading, cast, now)
     if checked.held:
         reading = reading._replace(values=checked.values)
-    totals, made, devices = count(memory, reading, cast._replace(devices=checked.devices), zone)
+    doubtful = bool(checked.held or cast.waiting or cast.replaced)
+    if checked.devices != cast.devices:
+        cast, doubtful = cast._replace(devices=checked.devices), True
+    totals, made, devices = count(memory, reading, cast, zone)
     broken = bool(checked.events) or ELECTRICITY in cast.replaced
     counted = demand.count(memory.demand, reading, seen.at, rules, zone, broken)
-    # The meter's own figures count.
-    made |= {name: one for name, one in (counted.made if counted else made).items() if name not in reading.values}
-    step = quality.step(memory.at, now, reading, seen.at is not None)
+    if counted is not None:  # of what the meter counts itself, its own figures go out
+        made |= {name: one for name, one in counted.made.items() if name not in reading.values}
     alike = before is not None and not cast.replaced and still.graded(before, reading, rules)
     power = quality.Counted(quality.onward(memory.quality, reading, now.clock) if alike else None)
     if power.quality is None:
+        step = quality.step(memory.at, now, reading, seen.at is not None)
         power = quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
     if power.quality is not None:
         made |= {name: one for name, one in power.quality.state.made.items() if name not in reading.values}
@@ -67,7 +70,6 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         reading.equipment_id,
         power.row,
     )
-    settled = not (checked.held or cast.waiting or cast.replaced) and checked.devices == cast.devices
     remembered = Memory(
         seq,
         cast.roles,
@@ -85,7 +87,7 @@ def observe(memory: Memory, reading: Reading, zone: tzinfo | None = None, rules:
         checked.held,
         checked.doubts,
         checked.registers,
-        still.note(reading, checked.devices, observed, made, rules) if settled else None,
+        None if doubtful else still.note(reading, cast.devices, observed, made, rules),
     )
     return remembered, observed
 

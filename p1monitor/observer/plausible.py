@@ -66,7 +66,7 @@ class _Checking:
         """Note that this reading says nothing of a register."""
         mark = self.old.get(key)
         if mark is not None and mark.at is None:
-            self.marks[key] = mark._replace(at=self.stood)
+            self.marks[key] = _with_moment(mark, self.stood)
 
     def take(self, key: tuple[str, str], verdict: Verdict) -> bool:
         """Note a verdict; True if the value is held."""
@@ -83,7 +83,7 @@ def check(memory: Memory, reading: Reading, cast: Cast, now: Moment) -> Checked:
     """Look at all registers of a reading, against what is remembered of them."""
     marks, names = memory.marks, _registers(tuple(reading.values))
     if names != memory.registers:  # one that is missing stood in the last reading, not in this one
-        marks = {key: mark if mark.at else mark._replace(at=memory.at) for key, mark in marks.items()}
+        marks = {key: mark if mark.at else _with_moment(mark, memory.at) for key, mark in marks.items()}
     here = _Checking(marks, reading, cast.replaced, now, memory.at)
     held = _electricity(here, names)
     devices = cast.devices
@@ -98,6 +98,10 @@ def check(memory: Memory, reading: Reading, cast: Cast, now: Moment) -> Checked:
         values = MappingProxyType({**values, **{name: values[name]._replace(held=True) for name in held}})
     events = tuple([Event(reading.at, reading.received, "register", None, words) for words in here.events])
     return new(Checked, (marks, values, devices, names, here.held, tuple(here.doubts), events))
+
+
+def _with_moment(mark: Mark, at: Moment | None) -> Mark:
+    return new(Mark, (mark.value, mark.shown, at, mark.doubt, mark.seen))
 
 
 @lru_cache(maxsize=64)
@@ -130,7 +134,7 @@ def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
                 here.marks[key] = new(Mark, (mark.value, mark.shown, None, None, None))
             continue
         if mark.at is None:
-            mark = mark._replace(at=here.stood)
+            mark = _with_moment(mark, here.stood)
         fuse = fuse or (limits.fuse(values) if here.sure else limits.HOME)
         most = fuse.imports if "import" in name else fuse.others
         likely = most if here.sure else limits.likely(name, values, most)
@@ -140,7 +144,7 @@ def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
         if here.take(key, verdict):
             held.append(name)
         else:
-            here.marks[key] = verdict.mark._replace(at=None)
+            here.marks[key] = _with_moment(verdict.mark, None)
     return held
 
 

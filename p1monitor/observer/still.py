@@ -25,33 +25,21 @@ def note(
     reading: Reading, known: tuple[tuple[str, Device], ...], observed: Reading, made: Mapping[str, Measurement], rules: Rules
 ) -> Before | None:
     """What the next reading has to be like; None where something must be looked at again in any case."""
-    if reading.at is None or reading.telegram.crc == "absent" or any(device.at is None for device in reading.devices):
+    if reading.telegram.crc == "absent" or any(device.at is None for device in reading.devices):
         return None
     names = tuple(reading.values)
     told = _remembered(names)(reading.values)
-    return Before(
-        names,
-        told,
-        reading.devices,
-        reading.equipment_id,
-        reading.at.toordinal(),
-        rules,
-        known,
-        observed.devices,
-        dict(made),
-        _graded(names)(reading.values),
-    )
+    grade = _graded(names)(reading.values)
+    return Before(names, told, reading.devices, reading.equipment_id, rules, known, observed.devices, dict(made), grade)
 
 
 def same(before: Before, reading: Reading, rules: Rules) -> bool:
-    """Tell whether the reading is like the one before."""
+    """Tell whether the reading is like the one before, if it is in the same demand period: days begin with one."""
     return (
         reading.devices is before.devices
         and tuple(reading.values) == before.names
         and _remembered(before.names)(reading.values) == before.told
         and reading.equipment_id == before.equipment_id
-        and reading.at is not None
-        and reading.at.toordinal() == before.day
         and reading.telegram.crc != "absent"
         and rules == before.rules
     )

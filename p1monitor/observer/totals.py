@@ -74,11 +74,11 @@ def _electricity(
     total: Total | None, measurement: Measurement | None, now: datetime | None, replaced: bool, stood: float | None
 ) -> Total | None:
     if total is not None and total.at is None:
-        total = total._replace(at=stood)
+        total = new(Total, (*total[:3], stood))
     if measurement is None or now is None:
         return total
     counted = _count(total, measurement, _when(now, PATIENCE_S), replaced)
-    return counted if counted is total or counted is None else counted._replace(at=None)
+    return counted if counted is total or counted is None else new(Total, (*counted[:3], None))
 
 
 def _device(
