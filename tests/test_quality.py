@@ -42,6 +42,22 @@ CASES = {
     "of longer": Case([(61, "260.0"), (9, "230.0")], [(HIGH, 0, 61.0, "260.0"), (NORMAL, 61, 61.0, "260.0")]),
     "a cut of its time": Case([(60, "0.0"), (9, "230.0")]),
     "a longer cut": Case([(61, "0.0"), (9, "230.0")], [(CUT, 0, 61.0, "0.0"), (NORMAL, 61, 61.0, "0.0")]),
+    "low, and then at the threshold, is not low": Case([(30, "206.9"), (40, "207.0"), (9, "230.0")]),
+    "high, and then at the threshold, is not high": Case([(30, "253.1"), (40, "253.0"), (9, "230.0")]),
+    "two in ten minutes, the second less deep": Case(
+        [(70, "200.0"), (30, "230.0"), (70, "205.0"), (9, "230.0")],
+        [(LOW, 0, None, "200.0"), (NORMAL, 70, 70.0, "200.0"), (LOW, 100, None, "205.0"), (NORMAL, 170, 70.0, "205.0")],
+    ),
+    "two swells": Case(
+        [(70, "260.0"), (30, "230.0"), (70, "255.0"), (9, "230.0")],
+        [(HIGH, 0, None, "260.0"), (NORMAL, 70, 70.0, "260.0"), (HIGH, 100, None, "255.0"), (NORMAL, 170, 70.0, "255.0")],
+    ),
+    "a sag's time is shorter: a missing voltage is one all the same": Case(
+        [(70, "0.0"), (9, "230.0")], [(CUT, 0, None, "0.0"), (NORMAL, 70, 70.0, "0.0")], Thresholds(sag_s=20)
+    ),
+    "… unless it was too short for that": Case(
+        [(40, "0.0"), (9, "230.0")], [(LOW, 0, 40.0, "0.0"), (NORMAL, 40, 40.0, "0.0")], Thresholds(sag_s=20)
+    ),
     "two short ones are not a long one": Case([(40, "200.0"), (1, "230.0"), (40, "200.0"), (9, "230.0")]),
     "the lowest counts": Case(
         [(30, "200.0"), (5, "190.0"), (40, "201.0"), (9, "230.0")], [(LOW, 0, None, "190.0"), (NORMAL, 75, 75.0, "190.0")]

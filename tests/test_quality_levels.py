@@ -163,6 +163,12 @@ def test_a_delta_nets_own_star_point() -> None:
     assert set(counters(seen, "voltage_level")) >= {"voltage_level_3_l2_count", "voltage_level_3_any_count"}
 
 
+def test_what_a_phase_has_is_learnt_in_a_minute() -> None:
+    assert play(telegram(second, ["230.0" if second < 59 else "140.0"]) for second in range(300)).events == []
+    seen = play(telegram(second, ["230.0" if second < 62 else "140.0"]) for second in range(300))
+    assert seen.events == [(76, 62, None, "140.0")]
+
+
 def test_what_was_learnt_in_a_very_low_voltage_is_put_right() -> None:
     seen = play(telegram(second, ["130.0" if second < 100 else "230.0"]) for second in range(3600))
     assert seen.events == []
