@@ -68,8 +68,10 @@ def play(readings: Iterable[Reading], rules: Rules = RULES, *, restart: bool = F
     for one in readings:
         seen.memory, seen.last = observe(seen.memory, one, WINTER, rules)
         if restart:
-            again = Memory.from_json(json.loads(json.dumps(seen.memory.to_json())))
+            told = seen.memory.to_json()
+            again = Memory.from_json(json.loads(json.dumps(told)))
             assert again == seen.memory
+            assert again.to_json() == json.loads(json.dumps(told)) == told
             seen.memory = again
         for event in seen.last.events:
             second = int((event.at - begin).total_seconds()) if event.at else None

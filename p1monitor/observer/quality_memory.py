@@ -85,12 +85,16 @@ def to_json(quality: Quality) -> dict[str, Any]:
     asymmetric, worst, neutral = state.balance
     return {
         "period": state.period,
-        "names": state.run.names,
+        "names": list(state.run.names),
         "columns": [_texts(one) for one in (quality.sums, *state.run[1:], state.least, state.most, state.floor, state.ceiling)],
         "samples": quality.samples,
         "busy": state.busy,
         "phases": [_phase_told(phase) for phase in state.phases],
-        "own": {"counters": dict(state.own.counters), "log": state.own.log, "hints": dict(state.own.hints)},
+        "own": {
+            "counters": dict(state.own.counters),
+            "log": [list(entry) for entry in state.own.log],
+            "hints": dict(state.own.hints),
+        },
         "before": [[name, one.samples, *map(_text, one[1:])] for name, one in state.before.items()],
         "balance": [asymmetric and asymmetric.isoformat(), str(worst), neutral],
         "reversed": faults.to_json({"": state.reversed}) if state.reversed else [],
