@@ -58,6 +58,8 @@ def observe(
     shown = counted if demand.timed(reading, seen.at) else None
     if shown is not None:  # of what the meter counts itself, its own figures go out
         made |= {name: one for name, one in shown.made.items() if name not in reading.values}
+    told = messages(memory.messages, memory.hints, reading)
+    made |= told.values
     alike = before is not None and not cast.replaced and still.graded(before, reading, terms)
     power = quality.Counted(quality.onward(memory.quality, reading, now.clock) if alike else None)
     if power.quality is None:
@@ -65,8 +67,6 @@ def observe(
         power = quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
     if power.quality is not None:
         made |= {name: one for name, one in power.quality.state.made.items() if name not in reading.values}
-    told = messages(memory.messages, memory.hints, reading)
-    made |= told.values
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
         seq,
@@ -107,19 +107,17 @@ def _unchanged(
     memory: Memory, reading: Reading, seen: clocks.Seen, before: Before, onward: Demand, now: Moment, rules: Rules
 ) -> tuple[Memory, Reading]:
     """The same of a reading of which nothing that is remembered differs from the one before."""
-    seq, made = memory.seq + 1, before.made
-    if rules.limit_w is not None:
-        made = {**made, **demand.left(onward, reading.values, rules)}
     _, at, received, values, _, events, telegram, frame, meter, equipment_id, _ = reading
+    seq, events = memory.seq + 1, (*events, *seen.events)
     power, row = quality.onward(memory.quality, reading, now.clock), None
-    events = (*events, *seen.events)
     if power is None:
         step = quality.step(memory.at, now, reading, seen.at is not None)
         power, more, row = quality.count(memory.quality, reading, step, rules.quality)
         events = (*events, *more)
         if power is not None and (memory.quality is None or power.state.made != memory.quality.state.made):
             own = {name: one for name, one in power.state.made.items() if name not in values}
-            before, made = before._replace(made={**before.made, **own}), {**made, **own}
+            before = before._replace(made={**before.made, **own})
+    made = before.made if rules.limit_w is None else {**before.made, **demand.left(onward, values, rules)}
     values = with_values(values, made)
     observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id, row))
     _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, _, registers, _ = memory
