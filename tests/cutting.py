@@ -19,7 +19,7 @@ from p1monitor.observer import Memory, observe
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
-from p1monitor.p1.records import Event, Received
+from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
 from p1monitor.recorder.archive import Archive, open_journal
@@ -77,9 +77,9 @@ class Life:
         self.now += self._step
         return reading.seq
 
-    def _again(self, meter: str, kept: Kept) -> tuple[Event, ...]:
-        self.memory, happened = afresh(self.memory, kept, TERMS, meter)
-        return happened
+    def _again(self, meter: str, kept: Kept) -> Reading | None:
+        self.memory, again = afresh(self.memory, kept, TERMS, meter)
+        return again
 
 
 def kept_of(path: Path) -> dict[int, Kept]:

@@ -113,8 +113,18 @@ class History:
             "gas": {"gas_m3": 0.1 * hours - more / 4},
         }
 
-    def events(self, meter: str, limit: int) -> list[dict[str, object]]:
-        return self.happened[:limit]
+    def events(
+        self,
+        meter: str,
+        limit: int,
+        *,
+        kinds: Sequence[str] = (),
+        start: float | None = None,
+        end: float | None = None,
+        phase: str | None = None,
+    ) -> list[dict[str, object]]:
+        found = [one for one in self.happened if not kinds or one["kind"] in kinds]
+        return [one for one in found if phase is None or one.get("phase") == phase][:limit]
 
 
 def frame_of(lines: Mapping[str, tuple[str, ...]] = THREE_PHASES, *, crc: str = "valid") -> Frame:

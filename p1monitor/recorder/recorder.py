@@ -22,6 +22,7 @@ from p1monitor.recorder.kept import Kept, verdict
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.opening import StoreError, sentence
+from p1monitor.recorder.own_events import OwnEvents
 from p1monitor.recorder.profiles import Bit, load_profile
 from p1monitor.recorder.store import Store
 from p1monitor.settings import HistorySettings
@@ -50,6 +51,10 @@ class Remembering(Protocol):
 
     def to_json(self) -> Mapping[str, Any]:
         """As JSON has it."""
+
+
+#: A meter and a kept reading -> the reading as it was observed again; None where the observer has not forgotten it.
+Again = Callable[[str, Kept], Reading | None]
 
 
 def build(
@@ -109,22 +114,27 @@ class Recorder:
         self._load = load_profile(settings.load_profile_minutes)
         self._ledgers: dict[str, Ledger] = {}
         self._held: deque[Reading] = deque()
+        self._own = OwnEvents()
         self._saved = clock.monotonic()
         self.saves = 0  #: how often profiles were saved
 
     def open(self) -> None:
         """The store is open already: its troubles are told at start."""
 
-    def replay(self, again: Callable[[str, Kept], tuple[Event, ...]] = lambda _meter, _kept: ()) -> int:
+    def replay(self, again: Again = lambda _meter, _kept: None) -> int:
         """Once, before anything is delivered: what the journal has and the profiles have not is entered again, and saved.
 
-        `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what happened then.
+        `again` lets a meter's observer see a reading once more, as far as it has forgotten it; what it made of it comes back.
         How many readings were entered comes back.
         """
         try:
             return self._replay(again)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(sentence(self._store.path, error)) from error
+
+    def happened(self, meter: str, event: Event) -> None:
+        """Take an event that no meter told. Any thread may call it."""
+        self._own.put(meter, event)
 
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
@@ -153,17 +163,19 @@ class Recorder:
         except (sqlite3.Error, OSError) as error:
             raise SinkError(sentence(self._store.path, error)) from error
 
-    def _replay(self, again: Callable[[str, Kept], tuple[Event, ...]]) -> int:
+    def _replay(self, again: Again) -> int:
         archived: dict[str, int] = {}
         entered = 0
         for meter, kept in self._archive.replay():
             ledger = self._ledger(meter)
             if kept.seq > archived.setdefault(meter, self._archive.archived(meter)):
                 self._archive.note(meter, kept)
-            events = again(meter, kept)
+            seen = again(meter, kept)
             if kept.seq > ledger.taken:
                 reading = restored(kept, self._profile_of(meter), meter)
-                ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
+                if seen is not None:
+                    reading = reading._replace(events=seen.events, quality=seen.quality)
+                ledger.enter(reading, Stamp(kept.at, kept.offset, kept.status))
                 ledger.taken = kept.seq
                 entered += 1
         for meter, seq in archived.items():
@@ -222,9 +234,14 @@ class Recorder:
         received = reading.received
         if not reading.events or received is None or received.known:
             return reading
+        return reading._replace(events=tuple([self._known(event) for event in reading.events]))
+
+    def _known(self, event: Event) -> Event:
+        received = event.received
+        if received is None or received.known:
+            return event
         came = self._came(received)
-        known = None if came is None else Received(came, received.monotonic)
-        return reading._replace(events=tuple([replace(event, received=known) for event in reading.events]))
+        return replace(event, received=None if came is None else Received(came, received.monotonic))
 
     def _host_stamp(self, reading: Reading, wall: float) -> Stamp:
         # With no zone given, astimezone() takes the system's, which knows summer time.
@@ -244,13 +261,15 @@ class Recorder:
             self._held.popleft()
 
     def _due(self) -> bool:
-        if self._archive.due() or any(ledger.events for ledger in self._ledgers.values()):
+        own = len(self._own) > 0 and self._trusted()  # until then nobody knows when it was
+        if own or self._archive.due() or any(ledger.events for ledger in self._ledgers.values()):
             return True
         waiting = sum(len(ledger) for ledger in self._ledgers.values())
         return waiting >= SAVE_ROWS or (waiting > 0 and self._clock.monotonic() - self._saved >= self._pause)
 
     def _save(self, *, closed: bool) -> None:
         archive = self._archive
+        own = self._own.waiting() if closed or self._trusted() else []
         archive.look()
         if archive.due():  # a block is read back from the journal's file
             archive.journal.sync(self._clock.monotonic())
@@ -258,6 +277,8 @@ class Recorder:
             with self._store.transaction():
                 dropped = [ledger.write() for ledger in self._ledgers.values()]
                 archive.write()
+                for meter, event in own:
+                    self._store.add_own_event(meter, self._known(event))
                 for meter, ledger in self._ledgers.items():
                     memory = self._memory_of(meter)
                     if memory is not None:
@@ -266,6 +287,7 @@ class Recorder:
         except BaseException:
             archive.failed()
             raise
+        self._own.written(own)
         for meter, ledger in self._ledgers.items():
             ledger.written()
             archive.saved(meter, ledger.entered)
