@@ -2,7 +2,8 @@
 
 A meter looks five times a second, a telegram comes once: the meter's counters rise for what no telegram shows. A rise that
 goes with an undervoltage that is told is that one; one that goes with a shorter one makes an event of it; any other is an
-event without duration. An entry of the failure log is told once, with the time at which the power went.
+event without duration. An entry of the failure log is told once, with the time at which the power went; a failure that is too
+short for the log is known by the meter's counters of failures only.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ COUNTERS: Mapping[str, tuple[int, str, int]] = MappingProxyType(
         for number in range(len(PHASES))
     }
 )
+#: Counters of power failures: of all, of long ones, of short ones.
+_ANY, _LONG, _SHORT = "any_power_fail_count", "long_power_fail_count", "short_power_fail_count"
 #: Names of what is looked at.
-NAMES = frozenset({*COUNTERS, _LOG})
+NAMES = frozenset({*COUNTERS, _ANY, _LONG, _SHORT, _LOG})
+FAILURE = "power failure"
 
 #: The end of a power failure as ISO 8601, empty where it is not known, and its seconds.
 Entry = tuple[str, int | None]
@@ -68,13 +72,14 @@ def merge(own: Own, phases: tuple[Phase, ...], reading: Reading, step: Step, rep
     now = {name: int(values[name].value) for name in told if name != _LOG}  # type: ignore[arg-type]  # numbers: see the catalogue
     events: list[Event] = []
     found = list(phases)
-    for name, count in sorted(now.items()):
-        more = count - counters.get(name, count)
+    for name in sorted(COUNTERS.keys() & now.keys()):
+        more = _more(name, counters, now)
         if more > 0:
             number = COUNTERS[name][0]
             found[number], made = _rise(name, more, found[number], reading, step)
             events += made
     log, failures = _failures(own.log, values[_LOG].value, reading) if _LOG in told else (own.log, [])
+    failures += _counted(counters, now, len(failures), reading, step, logged=_LOG in told)
     return Merged(Own({**counters, **now}, log, hints), tuple(found), (*failures, *events))
 
 
@@ -103,6 +108,25 @@ def _rise(name: str, more: int, phase: Phase, reading: Reading, step: Step) -> t
     return phase, events
 
 
+def _more(name: str, before: Mapping[str, int], now: Mapping[str, int]) -> int:
+    return now[name] - before.get(name, now[name]) if name in now else 0
+
+
+def _counted(
+    before: Mapping[str, int], now: Mapping[str, int], entries: int, reading: Reading, step: Step, *, logged: bool
+) -> list[Event]:
+    """Power failures that only the counters know: short ones, and long ones where there is no log."""
+    long = _more(_LONG, before, now)
+    short = _more(_SHORT, before, now) if _SHORT in now else _more(_ANY, before, now) - max(long, entries)
+    events = []
+    for words, times in (("long", 0 if logged else long), ("short", short)):
+        if times > 0:
+            many = f", {times} times" if times > 1 else ""
+            told = f"{words} power failure{many}, counted by the meter"
+            events.append(Event(step.at, reading.received, FAILURE, POWER_DOWN, told))
+    return events
+
+
 def _short(code: int, fault: Fault, reading: Reading) -> Event:
     meaning = EVENTS[code]
     return Event(fault.at, reading.received, KIND, code, meaning.words, meaning.phase, None, fault.lasted, fault.worst, VOLT)
@@ -119,7 +143,7 @@ def _failures(known: tuple[Entry, ...], log: object, reading: Reading) -> tuple[
         known = (*known, entry)[-LOG_MOST:]
         began = end - timedelta(seconds=seconds) if end and seconds is not None else end
         lasted = None if seconds is None else float(seconds)
-        events.append(Event(began, reading.received, "power failure", POWER_DOWN, EVENTS[POWER_DOWN].words, None, None, lasted))
+        events.append(Event(began, reading.received, FAILURE, POWER_DOWN, EVENTS[POWER_DOWN].words, None, None, lasted))
     return known, events
 
 
