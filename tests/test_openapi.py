@@ -71,7 +71,7 @@ def client(running: Running) -> FlaskClient:
 
 def test_every_path_of_the_app_is_described(running: Running) -> None:
     rules = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in running.app.url_map.iter_rules()}
-    page = {"/", "/login", "/logout", "/{name}"}
+    page = {"/", "/login", "/logout", "/{name}", "/report/{month}"}
     assert rules - page == {path for path in ROUTES if path != "/api/v1/profiles/{name}.csv"}
 
 

@@ -182,6 +182,10 @@ def _answers(app: Flask, answers: Answers) -> None:
     def profiles(name: str) -> Response:
         return _table(answers.profile(name.removesuffix(CSV), request.args))
 
+    @app.get("/report/<month>")
+    def report(month: str) -> Response:
+        return Response(answers.report(month, request.args), mimetype="text/html")
+
     @app.get("/healthz")
     def healthz() -> Response:
         flowing, told = answers.health()

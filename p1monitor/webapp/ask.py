@@ -10,7 +10,7 @@ from p1monitor.clock import Clock
 from p1monitor.live import Live
 from p1monitor.p1.catalogue import row_of
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.webapp import days, openapi, payload
+from p1monitor.webapp import days, openapi, payload, report
 from p1monitor.webapp.arguments import EVENTS, MOST_EVENTS, Arguments, Refused, kinds, moment, phase, whole
 
 #: Names of one series answer: a chart shows a dozen lines at most.
@@ -132,6 +132,21 @@ class Answers:
         start, end = (moment(arguments, key, 0.0) if key in arguments else None for key in ("from", "to"))
         found = queries.events(meter, limit, kinds=kinds(arguments), start=start, end=end, phase=phase(arguments))
         return {"events": found}
+
+    def report(self, month: str, arguments: Arguments) -> str:
+        """One month's voltage quality, as a page to print."""
+        meter, queries = self.meter(arguments), self._store()
+        reading = self._live.latest(meter)
+        now = days.moment(reading.at if reading else None, 0.0, self._clock.wall())
+        try:
+            edges = days.weeks(month, now)
+            start, end = edges[0].at, edges[-1].at
+        except (ValueError, OverflowError, OSError):
+            raise Refused(404, "month", "a month, like /report/2026-01") from None
+        found = report.phases(queries.profile("quality", meter, start, end), edges)
+        kinds = ("power quality", "power failure")
+        events = queries.events(meter, MOST_EVENTS, kinds=kinds, start=start, end=end, phase=None)
+        return report.page(meter, reading.equipment_id if reading else "", month, found, events[::-1])
 
     def status(self, arguments: Arguments) -> object:
         """Health and counters: of everything, or of one meter and the sinks."""
