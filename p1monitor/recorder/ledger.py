@@ -22,7 +22,7 @@ SAME_CLOCK_S = 1.0
 #: Voltages that are remembered as numbers: more than a day shows.
 VOLTS_MOST = 1024
 
-CLOCK_SET = "the clock was set"
+_SET = int(Bit.CAD)  # a plain number: flags are slow
 
 #: What changes rarely, in one piece: registers, counters of failures, errors, the meter's own peak.
 _REGISTERS = len(samples.REGISTERS)
@@ -123,8 +123,8 @@ class Ledger:
         for device, submeter in submeters:
             self._capture(device, submeter, reading.seq, stamp)
         events = reading.events
-        if status & Bit.CAD:
-            events = (*events, Event(reading.at, reading.received, "clock", None, CLOCK_SET))
+        if status & _SET:
+            events = (*events, Event(reading.at, reading.received, "clock", None, "the clock was set"))
         if events:
             self.events.append((reading.seq, events))
         self.entered = reading.seq
