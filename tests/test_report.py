@@ -57,12 +57,19 @@ def months(volts: Sequence[float], status: int = 0, name: str = "voltage_l1") ->
     ],
 )
 def test_both_rules(volts: Sequence[float], expected: tuple[float, int, bool, bool]) -> None:
-    assert months(volts) == [expected]
+    within, rows, *rules = expected
+    assert months([*volts] * 10) == [(10 * within, 10 * rows, *rules)]
+
+
+@pytest.mark.parametrize(("rows", "kept"), [(WEEK, True), (908, True), (907, None), (1, None)])
+def test_of_a_week_that_is_hardly_known_nobody_can_say(rows: int, kept: bool | None) -> None:
+    assert months([230.0] * rows) == [(rows, rows, True, kept)]
+    assert months([190.0, *[230.0] * (rows - 1)])[0][3] is False
 
 
 @pytest.mark.parametrize("status", [128, 2])
 def test_ten_minutes_that_were_not_normal_do_not_count(status: int) -> None:
-    assert months([100.0, *[230.0] * 10], status) == [(10, 10, True, True)]
+    assert months([100.0, *[230.0] * 10], status) == [(10, 10, True, None)]
     assert months([100.0, *[230.0] * 10], 4)[0][1] == 11
 
 

@@ -21,6 +21,8 @@ from p1monitor.webapp.days import Edge
 LEAST, MOST, LEAST_EVER = 0.9, 1.1, 0.85
 #: … of the ten-minute means of a week within the first two.
 SHARE = 0.95
+#: Of fewer of a week's rows nobody can say whether 95 % were within.
+KNOWN_LEAST = 0.9
 #: Of a phase from a star point that the meter makes of three phases of 230 V: not above what 230 V may fall to.
 _DELTA_MOST = 160.0
 #: Ten minutes in which the power failed or the clock was wrong are no normal operation.
@@ -48,8 +50,10 @@ class Week(NamedTuple):
 
     @property
     def kept(self) -> bool | None:
-        """Whether both rules hold; None where nothing is known."""
-        return None if not self.rows else self.ever and self.within >= SHARE * self.rows
+        """Whether both rules hold; None where too little is known. One mean beyond the wider limits is enough for a no."""
+        if not self.ever:
+            return False
+        return self.within >= SHARE * self.rows if self.rows >= KNOWN_LEAST * self.expected else None
 
 
 class PhaseMonth(NamedTuple):
@@ -104,7 +108,8 @@ voltage ±10 %, and all within +10/−15 %.</p>
 {"".join(parts)}
 <h2>What happened</h2>
 {table}
-<p><small>{CAVEAT} Ten minutes in which the power failed or the meter's clock was wrong are not counted.</small></p>
+<p><small>{CAVEAT} Ten minutes in which the power failed or the meter's clock was wrong are not counted; "–" in the
+last column: less than {KNOWN_LEAST:.0%} of the stretch is known. The last stretch of a month is shorter than a week.</small></p>
 </body>
 </html>
 """
