@@ -94,6 +94,7 @@ def _meters(meters: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[bool, str
         text += f", {refused} refused" if refused else ""
         unseen = meter.get("roles_unseen")
         text += f", not seen yet as configured: {', '.join(unseen)}" if unseen else ""
+        text += f", {meter['power_quality']}" if meter.get("power_quality") else ""
         if not good and meter.get("last_trouble"):
             text += f": {meter['last_trouble']}"
         yield good, text

@@ -29,13 +29,17 @@ from p1monitor.rules import (
     TABLES,
     WORDS_FOR,
 )
-from p1monitor.settings import MeterSettings, MqttSettings, Settings, SourceSettings, WebSettings
+from p1monitor.settings import MeterSettings, MqttSettings, Settings, SourceSettings, Thresholds, WebSettings
 
 _T = TypeVar("_T")
 #: A configuration has some hundred lines; more is another file under this name.
 FILE_MAX = 1 << 20
 #: Keys and passwords are short; a longer file is not one.
 SECRET_MAX = 64 * 1024
+
+
+#: Tables inside the meter's.
+_INNER = ("source", "roles", "quality")
 
 
 class ConfigError(Exception):
@@ -195,11 +199,12 @@ def _meter(file: Path, title: str, raw: object) -> MeterSettings:
         raise ConfigError(f"{file}: {title}: must be a table")
     if "source" not in raw:
         table.wrong("source", "is missing: a [meter.source] table says where the telegrams come from")
-    meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key not in {"source", "roles"}})
+    meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key not in _INNER})
     if meter.demand_minutes * meter.demand_periods > DEMAND_MOST:
         table.wrong("demand_periods", f"{meter.demand_periods} periods of {meter.demand_minutes} minutes are more than an hour")
     roles = _roles(_Table(file, "[meter.roles]"), raw.get("roles", {}))
-    return replace(meter, roles=roles, source=_source(_Table(file, "[meter.source]"), raw["source"]))
+    quality = _Table(file, "[meter.quality]").record(Thresholds, raw.get("quality", {}))
+    return replace(meter, roles=roles, source=_source(_Table(file, "[meter.source]"), raw["source"]), quality=quality)
 
 
 def _roles(table: _Table, raw: object) -> Mapping[str, str]:

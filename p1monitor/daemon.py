@@ -14,11 +14,12 @@ from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
-from p1monitor.p1.records import Received
+from p1monitor.p1.records import Reading, Received
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
+from p1monitor.recorder.own_events import KILLED, STARTED, STOPPED, own_event
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sinks import House, Policy, Sink
 from p1monitor.status import Status
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: A reader that has not turned for so long hangs: its loop turns at least once a second while it waits.
 HANG_S = 30.0
+#: What the history notes of us: a note that still says so at the next start tells of a kill or a power cut.
+LIFE, RUNS, ENDED = "life", "runs", "ended"
 #: How often health is looked at where no watchdog asks for more.
 LOOK_S = 5.0
 
@@ -61,10 +64,13 @@ class Daemon:
         self._memories = {name: self._memory(name) for name in names}
         self.readers: list[Reader] = []
         self._queries: queries.Queries | None = None
+        self._recorder: recorder.Recorder | None = None
+        self._killed = self._store is not None and self._store.noted(LIFE) == RUNS
         self._runners = self._build_sinks()
         if self._store:
             for name, memory in self._memories.items():
                 self._memories[name] = memory._replace(seq=max(memory.seq, self._store.last_seq(name)))
+            self._store.note(LIFE, RUNS)
             self._store.opened_for(names)
         self._fanout = Fanout([self.live], self._runners)
         self._server: Closable | None = None
@@ -81,6 +87,8 @@ class Daemon:
     def __enter__(self) -> Self:
         """Start everything: whoever listens first, whoever speaks last."""
         self._server = self._serve()
+        for name in self._memories:
+            self._tell(name, (KILLED if self._killed else STARTED).format(__version__))
         for runner in self._runners:
             runner.start()
         for reader in self.readers:
@@ -92,6 +100,9 @@ class Daemon:
         sdnotify.notify(sdnotify.STOPPING)
         for reader in self.readers:
             reader.stop()
+            self._tell(reader.meter, STOPPED.format(__version__))
+        if self._store:
+            self._store.note(LIFE, ENDED)
         for runner in self._runners:
             if not runner.stop():
                 log.warning("%s did not stop in time; it is left behind", runner.name)
@@ -144,16 +155,25 @@ class Daemon:
         told = self._store.remembered(meter) if self._store else None
         return Memory.from_json(told) if told else Memory()
 
-    def _again(self, meter: str, kept: Kept, received: Received | None) -> None:
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> Reading | None:
         """A reading of the journal, for the memory that was saved before it."""
-        if meter in self._memories:  # else it is not in the configuration any more
-            self._memories[meter] = afresh(self._memories[meter], kept, self._terms[meter], meter, received)
+        if meter not in self._memories:  # it is not in the configuration any more
+            return None
+        self._memories[meter], reading = afresh(self._memories[meter], kept, self._terms[meter], meter, received)
+        return reading
 
     def _reader(self, meter: MeterSettings) -> Reader:
         remembered = Notes(self._store, meter.name) if self._store else sources.Forgetful()
         source = sources.build(meter.source, remembered, self._clock)
         memory, knows = self._memories[meter.name], self._host.trusted
-        return Reader(meter, source, self._fanout.publish, self.status, memory, clock=self._clock, knows_time=knows)
+        publish, tell = self._fanout.publish, self._tell
+        return Reader(meter, source, publish, self.status, memory, clock=self._clock, knows_time=knows, tell=tell)
+
+    def _tell(self, meter: str, words: str, seconds: float | None = None) -> None:
+        """Something for the event book that no meter told. Any thread."""
+        if self._recorder is not None:
+            now = Received(self._clock.wall(), self._clock.monotonic(), self._host.trusted())
+            self._recorder.happened(meter, own_event(words, now, seconds))
 
     def _build_sinks(self) -> list[SinkRunner]:
         """Sinks whose table is not there are not even imported: each brings a library of its own."""
@@ -174,6 +194,7 @@ class Daemon:
             entered = kept.replay(self._again)
             if entered:
                 log.info("history: %d readings of before were in its journal only", entered)
+            self._recorder = kept
             made.append(self._run(kept, recorder.POLICY))
             self._queries = queries.Queries(settings.history.path, kept.recent, kept.fresh)
         if settings.relay:

@@ -1,11 +1,11 @@
-"""What the log says about one meter: changes, each once, and refusals at most once an hour. Never decides anything."""
+"""What the log and the event book say about the link to one meter: changes, each once, refusals hourly. Never decides anything."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from p1monitor.clock import Clock
 from p1monitor.p1.framer import Rejected
@@ -13,15 +13,21 @@ from p1monitor.p1.framer import Rejected
 log = logging.getLogger(__name__)
 
 SUMMARY_S = 3600.0  #: between lines about refused bytes
+LOST_S = 30.0  #: without telegrams, and the event book has it: a gateway that restarts is no event
 DOUBTS_MOST = 8  #: lines about values that are held back, in an hour
 TOLD_MOST = 16  #: different sentences about one stretch of trouble; more are only counted
+
+LOST, REGAINED = "link lost: no telegrams come", "link regained: telegrams come again"
 
 
 class News:
     """The newspaper of one meter, written by its reader's thread."""
 
-    def __init__(self, meter: str, clock: Clock) -> None:
+    def __init__(self, meter: str, clock: Clock, tell: Callable[[str, float | None], None]) -> None:
+        """`tell` takes what belongs into the event book: words, and how long it lasted."""
         self.good = False  #: valid telegrams come
+        self._tell = tell
+        self._lost = False  # the event book has it
         self._meter, self._clock = meter, clock
         self._since: float | None = None  # when they ceased to come
         self._opens = 0
@@ -54,6 +60,9 @@ class News:
         else:
             gap = self._clock.monotonic() - self._since
             log.info("%s: telegrams come again from %s, after %.0f s", self._meter, source, gap)
+            if self._lost:
+                self._tell(REGAINED, gap)
+        self._lost = False
         return True
 
     def lost(self) -> None:
@@ -61,6 +70,12 @@ class News:
         if self.good:
             self._since = self._clock.monotonic()
         self.good = False
+
+    def look(self, now: float) -> None:
+        """Tell a link that has been lost for a while."""
+        if self._since is not None and not (self.good or self._lost) and now - self._since >= LOST_S:
+            self._lost = True
+            self._tell(LOST, None)
 
     def trouble(self, sentence: str) -> None:
         """Tell a sentence, once until things are good again."""

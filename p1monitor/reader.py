@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 from threading import Event, Thread
 
@@ -51,6 +52,7 @@ class Reader:
         *,
         clock: Clock = SYSTEM,
         knows_time: Callable[[], bool] = lambda: True,
+        tell: Callable[[str, str, float | None], None] = lambda _meter, _words, _seconds: None,
     ) -> None:
         self.meter = meter.name
         self.memory = memory  #: what the observer knows; swapped with every reading
@@ -68,7 +70,7 @@ class Reader:
         self._last: float | None = None  # valid telegram since the source was opened
         self._ticked = 0.0
         self._fed = self._began = 0  # bytes: in all, and before the source was opened this time
-        self._news = News(meter.name, clock)
+        self._news = News(meter.name, clock, partial(tell, meter.name))
         self._refusals: Counter[str] = Counter()  # since the last valid telegram
         self._thread = Thread(target=self._run, name=f"reader {meter.name}", daemon=True)
 
@@ -147,6 +149,7 @@ class Reader:
             for event in self._framer.feed(chunk):
                 self._event(event, received)
         self._news.summary(now)
+        self._news.look(now)
         if now - self._ticked >= TICK_S:
             self._ticked = now
             self._tick()
@@ -251,6 +254,7 @@ class Reader:
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             self._turned = self._clock.monotonic()
+            self._news.look(self._turned)
             if self._clock.wait(self._stop, min(left, TURN_S)):
                 return
 

@@ -12,12 +12,14 @@ from p1monitor.p1.catalogue import DEMAND_MINUTES, DEMAND_PERIODS_MOST
 from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.meters import MODELS
 from p1monitor.settings import (
+    RANGES,
     HistorySettings,
     InfluxSettings,
     MeterSettings,
     MqttSettings,
     RelaySettings,
     SourceSettings,
+    Thresholds,
     WebSettings,
 )
 
@@ -88,6 +90,7 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "speed"): _between(0.01, 1_000_000),
     (SourceSettings, "model"): _one_of(*MODELS),
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
+    **{(Thresholds, key): _between(least, most) for key, (least, most) in RANGES.items()},
     (HistorySettings, "keep"): _like(
         r"forever|[1-9]\d{0,5} ((day|month|year)s?|MB|GB)", '"forever", or a time or size, such as "90 days", "2 years", "4 GB"'
     ),

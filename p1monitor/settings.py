@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,6 +24,40 @@ class SourceSettings:
     seed: int = 0
 
 
+#: Longest time of any: the meters' own.
+_LONGEST_S = 300
+
+
+def _within(default: float, least: float, most: float) -> float:
+    """One key: its default, and the range that the meters allow."""
+    kept: float = field(default=default, metadata={"range": (least, most)})
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """[meter.quality]: what is told of the voltage and the current (ME381 manual §6.12, KWHIQ §9.2).
+
+    Volts are of a phase of 230 V, and scaled for another nominal voltage.
+    """
+
+    sag_v: float = _within(207, 120, 228)  #: below this …
+    sag_s: float = _within(60, 1, _LONGEST_S)  #: … for longer than this
+    swell_v: float = _within(253, 232, 300)  #: above
+    swell_s: float = _within(60, 1, _LONGEST_S)
+    cut_v: float = _within(115, 1, 119)  #: at or below: half of 230 V
+    cut_s: float = _within(60, 1, _LONGEST_S)
+    asymmetry_lower_permille: float = _within(970, 500, 999)  #: of the mean of the three phases
+    asymmetry_upper_permille: float = _within(1030, 1001, 1500)
+    fuse_a: float | None = field(default=None, metadata={"range": (1, 998)})  #: None: what the meter says
+    fuse_s: float = _within(90, 1, _LONGEST_S)  #: the meters' limiter averages over so many seconds (ME381 §6.10.2)
+    reversal_s: float = _within(60, 1, _LONGEST_S)
+
+
+#: Key -> least and most.
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType({one.name: one.metadata["range"] for one in fields(Thresholds)})
+
+
 @dataclass(frozen=True, slots=True)
 class MeterSettings:
     """[[meter]]: one smart meter."""
@@ -39,6 +73,7 @@ class MeterSettings:
     authentication_key_file: Path | None = None
     roles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  #: [meter.roles]: role -> equipment identifier
     source: SourceSettings = field(default_factory=SourceSettings)
+    quality: Thresholds = field(default_factory=Thresholds)
 
 
 @dataclass(frozen=True, slots=True)

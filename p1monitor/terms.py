@@ -21,5 +21,5 @@ class Terms(NamedTuple):
 def terms(meter: MeterSettings) -> Terms:
     """The terms of one `[[meter]]`."""
     limit = None if meter.power_limit_w is None else Decimal(str(meter.power_limit_w))
-    rules = Rules(meter.demand_minutes, meter.demand_periods, meter.billing_day, limit)
+    rules = Rules(meter.demand_minutes, meter.demand_periods, meter.billing_day, limit, meter.quality)
     return Terms(meter.profile, {identifier: role for role, identifier in meter.roles.items()}, rules)

@@ -19,7 +19,7 @@ from p1monitor.observer import Memory, observe
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
-from p1monitor.p1.records import Received
+from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
 from p1monitor.recorder.archive import Archive, open_journal
@@ -77,8 +77,9 @@ class Life:
         self.now += self._step
         return reading.seq
 
-    def _again(self, meter: str, kept: Kept, received: Received | None) -> None:
-        self.memory = afresh(self.memory, kept, TERMS, meter, received)
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> Reading | None:
+        self.memory, again = afresh(self.memory, kept, TERMS, meter, received)
+        return again
 
 
 def kept_of(path: Path) -> dict[int, Kept]:

@@ -15,7 +15,7 @@ from p1monitor.observer import Memory, observe
 from p1monitor.p1.framer import Frame, Framer
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
-from p1monitor.p1.records import Received
+from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
@@ -82,8 +82,9 @@ class Staged:
         os.close(self.store._claim)
         self.recorder._archive.journal.close()
 
-    def _again(self, meter: str, kept: Kept, received: Received | None) -> None:
-        self._memory = afresh(self._memory, kept, TERMS, meter, received)
+    def _again(self, meter: str, kept: Kept, received: Received | None) -> Reading | None:
+        self._memory, again = afresh(self._memory, kept, TERMS, meter, received)
+        return again
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:

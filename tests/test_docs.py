@@ -15,7 +15,7 @@ from p1monitor.live import Live
 from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import KINDS
-from p1monitor.settings import MeterSettings, SourceSettings, WebSettings
+from p1monitor.settings import MeterSettings, SourceSettings, Thresholds, WebSettings
 from p1monitor.status import Status
 from p1monitor.webapp import create_app
 from tests.test_floors import FLOORS
@@ -27,6 +27,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 TABLES = {
     "[[meter]]": MeterSettings,
     "[meter.source]": SourceSettings,
+    "[meter.quality]": Thresholds,
     **{f"[{name}]": kind for name, (kind, _) in rules.TABLES.items()},
 }
 
@@ -38,7 +39,7 @@ def section(text: str, heading: str) -> str:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_is_documented_with_its_default(table: str) -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", section(CONFIGURATION, table), flags=re.MULTILINE))
-    fields = {field.name: field for field in dataclasses.fields(TABLES[table]) if field.name not in {"source", "roles"}}
+    fields = {field.name: field for field in dataclasses.fields(TABLES[table]) if field.name not in {"source", "roles", "quality"}}
     assert set(rows) == set(fields)
     for name, said in rows.items():
         default = fields[name].default

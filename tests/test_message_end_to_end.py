@@ -128,15 +128,15 @@ def told(street: Street, subscriber: Subscriber, model: str) -> dict[str, object
 
 
 def recorded(street: Street, model: str) -> list[tuple[int, str]]:
-    """The recorder's events, oldest first: seconds since the start, and the words."""
-    events = reversed(street.ask("events", meter=model)["events"])
+    """The recorder's messages, oldest first: seconds since the start, and the words."""
+    events = reversed(street.ask("events", meter=model, kind="message")["events"])
     return [_told(street, event) for event in events]
 
 
 def heard(street: Street, subscriber: Subscriber, model: str) -> list[tuple[int, str]]:
     """The same of MQTT's."""
     events = map(json.loads, subscriber.texts(f"p1monitor/{model}/event"))
-    return [_told(street, event) for event in events]
+    return [_told(street, event) for event in events if event["kind"] == "message"]
 
 
 def _told(street: Street, event: dict[str, Any]) -> tuple[int, str]:

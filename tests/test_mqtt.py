@@ -140,7 +140,7 @@ def test_texts_lose_what_breaks_a_line_or_a_database(raw: str, text: str) -> Non
 
 def test_events_are_told_once(sink: MqttSink, subscriber: Subscriber, clock: Hands) -> None:
     sink.open()
-    happened = Event(None, Received(NOON, clock.now), "message", 7, "a message came", None, 2)
+    happened = Event(None, Received(NOON, clock.now), "message", 7, "a message came", None, 2, 61.0, Decimal("198.30"), "V")
     sink.deliver([reading(1, monotonic=clock.now)._replace(events=(happened,))])
     until(lambda: subscriber.texts("p1monitor/home/event"))
     (told,) = subscriber.texts("p1monitor/home/event")
@@ -154,6 +154,9 @@ def test_events_are_told_once(sink: MqttSink, subscriber: Subscriber, clock: Han
         "phase": None,
         "channel": 2,
         "since": None,
+        "seconds": 61.0,
+        "value": 198.3,
+        "unit": "V",
     }
 
 

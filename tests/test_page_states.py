@@ -114,11 +114,12 @@ def test_events_are_listed_newest_first_and_only_if_there_are_any(house: House, 
     house.history.happened = [
         {"at": NOON.isoformat(), "received": None, "kind": "fraud", "code": 40, "words": "terminal cover removed"},
         {"at": None, "received": NOON.timestamp() - 3600, "kind": "standard", "code": 2, "words": "power up"},
+        {"at": NOON.isoformat(), "words": "voltage normal L1", "seconds": 61.0, "value": 198.4, "unit": "V"},
     ]
     house.come(reading_of())
     one = visit()
     card = one.page.locator("#events")
-    expect(card.locator("dd")).to_have_text(["terminal cover removed", "power up"])
+    expect(card.locator("dd")).to_have_text(["terminal cover removed", "power up", "voltage normal L1for 61 s, to 198.4 V"])
     expect(card.locator("dt").first).to_contain_text("14:35")
     house.history.happened = []
     one.page.reload()

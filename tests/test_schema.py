@@ -42,6 +42,15 @@ def version_1(path: Path) -> None:
         db.commit()
 
 
+def version_2(path: Path) -> None:
+    """A history as the second version left it."""
+    version_1(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"BEGIN; {STEPS[1]} PRAGMA user_version = 2; COMMIT;")
+        db.execute(f"INSERT INTO event VALUES (2, 1, 6, 0, '{NOON.isoformat()}', 1.5, 'swap', NULL, 'swapped', NULL, 1)")
+        db.commit()
+
+
 def counted(path: Path) -> dict[str, int]:
     with closing(sqlite3.connect(path)) as db:
         tables = (
@@ -77,6 +86,26 @@ def test_a_history_of_version_1_comes_forward_without_losing_a_row(tmp_path: Pat
             found = db.execute(f"SELECT {load} FROM {table}").fetchall()
             assert found == [(90, 8, 3000, 90, -5, 99, 900000, 8)]
         assert db.execute("SELECT power_mean_w, voltage_l1_v FROM minutes").fetchall() == [(291.5, 230.15), (None, None)]
+
+
+def test_a_history_of_version_2_comes_forward_without_losing_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    version_2(path)
+    before = counted(path)
+    Store(path).close()
+    assert counted(path) == before
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        events = db.execute("SELECT kind, code, words, channel, moment, seconds, unit FROM event ORDER BY id").fetchall()
+        assert events == [("message", 1, "words", None, 1, None, ""), ("swap", None, "swapped", 1, T0, None, "")]
+        assert db.execute("SELECT at, words FROM events").fetchall() == [
+            ("1970-01-01T00:00:01Z", "words"),
+            (NOON.isoformat(), "swapped"),
+        ]
+        assert db.execute("SELECT * FROM quality_profiles").fetchall() == []
+    queries = Queries(path)
+    assert [one["words"] for one in queries.events(METER, 5, start=T0)] == ["swapped"]
+    queries.close()
 
 
 def test_recording_goes_on_in_a_history_of_version_1(tmp_path: Path) -> None:

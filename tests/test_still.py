@@ -25,11 +25,15 @@ BEGIN = datetime(2026, 1, 31, 22, 50, tzinfo=UTC)
 SECONDS = 900
 #: The host begins in 1970, learns the time, and forgets it once more.
 UNKNOWN = (*range(200), *range(560, 620))
-#: Messages for a minute, for two telegrams, and for one: that one may be a flipped bit.
+#: Messages for a minute, for two telegrams, and for one: that one may be a flipped bit. Voltages beyond their limits for long
+#: enough to be told, and for less.
 SCENES = (
     ("message", 100, 60),
     ("message", 210, 2),
     ("message", 230, 1),
+    ("sag-l1", 130, 90),
+    ("swell-l1", 330, 62),
+    ("sag-l1", 410, 20),
     ("gas-swap", 300, 1),
     ("clock-hour", 500, 100),
     ("meter-swap", 650, 20),
@@ -39,6 +43,8 @@ SCENES = (
 GAS = (device(at=BEGIN),)
 #: The role of the gas meter is settled, and settled otherwise after some minutes.
 SETTLED, OTHERWISE, LATER = "gas", "gas_3", 400
+#: Undervoltage, overvoltage, and normal again, of the first phase.
+QUALITY = {76, 79, 85}
 
 
 class Life(NamedTuple):
@@ -83,7 +89,7 @@ def telegrams(life: Life) -> Iterator[Reading]:
 
 @pytest.mark.parametrize("life", LIVES, ids=str)
 def test_a_restart_after_every_reading_changes_nothing(life: Life) -> None:
-    memory, other, quick, roles = Memory(), Memory(), 0, set[str]()
+    memory, other, quick, roles, codes = Memory(), Memory(), 0, set[str](), set[int | None]()
     configured: Mapping[str, str] = NONE_CONFIGURED
     for index, one in enumerate(telegrams(life)):
         if life.settled and index in {0, LATER}:
@@ -97,6 +103,8 @@ def test_a_restart_after_every_reading_changes_nothing(life: Life) -> None:
         assert memory == other
         assert (memory.held, memory.doubts) == (other.held, other.doubts)
         roles |= {device.role for device in seen.devices}
+        codes |= {event.code for event in seen.events if event.kind == "power quality"}
+    assert (codes >= QUALITY) is ("voltage_l1_v" in memory.before.names if memory.before else life.model != "dsmr22"), codes
     assert bool(quick > SECONDS / 2) is (life.crc != "absent"), quick
     assert (OTHERWISE in roles) is life.settled
 

@@ -95,7 +95,7 @@ def test_those_that_have_their_stamp_wait_no_more(path: Path) -> None:
 def test_a_reading_without_a_stamp_comes_back_of_its_bytes(at: datetime | None) -> None:
     received = Received(12.5, 900.25, known=False)
     told = (
-        Event(at, received, "message", 42, "words „x“", None, None, BEGUN),
+        Event(at, received, "message", 42, "words „x“", None, None, since=BEGUN),
         Event(None, None, "swap", None, "", "l1", 2),
     )
     one: Reading = reading(7)._replace(at=at, events=told)

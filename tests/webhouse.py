@@ -128,8 +128,18 @@ class History:
     def first(self, meter: str) -> float | None:
         return NOON.timestamp() - 400 * 86400
 
-    def events(self, meter: str, limit: int) -> list[dict[str, object]]:
-        return self.happened[:limit]
+    def events(
+        self,
+        meter: str,
+        limit: int,
+        *,
+        kinds: Sequence[str] = (),
+        start: float | None = None,
+        end: float | None = None,
+        phase: str | None = None,
+    ) -> list[dict[str, object]]:
+        found = [one for one in self.happened if not kinds or one["kind"] in kinds]
+        return [one for one in found if phase is None or one.get("phase") == phase][:limit]
 
 
 def frame_of(lines: Mapping[str, tuple[str, ...]] = THREE_PHASES, *, crc: str = "valid") -> Frame:

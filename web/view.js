@@ -244,8 +244,14 @@ export function showLink(page) {
 /** What happened, newest first; no card where nothing ever did. */
 export function showEvents(events) {
   const when = ({ at, received }) => (at ? moment(at) : received ? moment(ofHost(received)) : "–");
-  const items = events.map((event, n) => ({ key: `${n} ${event.at} ${event.words}`, label: when(event), title: event.kind, value: event.words }));
+  const items = events.map((event, n) => ({ key: `${n} ${event.at} ${event.words}`, label: when(event), title: event.kind, value: event.words, small: howFar(event) }));
   list(byId("events"), items);
+}
+
+/** How long it lasted, and how far it went. */
+function howFar({ seconds, value, unit: sign }) {
+  const parts = [typeof seconds === "number" && `for ${span(seconds)}`, typeof value === "number" && `to ${plain(value)} ${sign}`];
+  return parts.filter(Boolean).join(", ");
 }
 
 /** The reader's local time as an ISO time: for meters without a clock. */

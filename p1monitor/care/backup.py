@@ -177,10 +177,11 @@ def _enter(store: Store, ledger: Ledger, readings: list[tuple[Kept, tuple[Event,
     meter = ledger.meter
     memory = Memory.from_json(store.remembered(meter) or {})
     for kept, events in readings:
-        memory = afresh(memory, kept, wanted, meter)
+        memory, seen = afresh(memory, kept, wanted, meter)
         if kept.seq > ledger.taken:
             reading = restored(kept, wanted.profile, meter)
-            ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
+            quality = seen.quality if seen is not None else None
+            ledger.enter(reading._replace(events=events, quality=quality), Stamp(kept.at, kept.offset, kept.status))
             ledger.taken = kept.seq
     ledger.write()
     ledger.written()

@@ -17,6 +17,7 @@ from p1monitor.observer.memory import Demand, Registers, Stand
 from p1monitor.p1.catalogue import demand_names
 from p1monitor.p1.frames import new
 from p1monitor.p1.records import Measurement, Reading, Received
+from p1monitor.settings import Thresholds
 
 #: A register so far from a period's end is the one at its end: slow meters send every ten seconds, and one may be lost.
 NEAR_S = 15.0
@@ -45,6 +46,7 @@ class Rules(NamedTuple):
     periods: int = 1  #: more than one: sliding demand, over so many
     billing_day: int = 1  #: of the month, on which its maximum begins anew
     limit_w: Decimal | None = None  #: what a period should stay below
+    quality: Thresholds = Thresholds()
 
     @property
     def window(self) -> int:

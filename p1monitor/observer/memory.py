@@ -8,6 +8,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from p1monitor.observer import quality_memory
+from p1monitor.observer.quality_memory import Quality
 from p1monitor.p1.records import Device, Measurement
 
 
@@ -124,7 +126,8 @@ class Before(NamedTuple):
     terms: Terms  #: under which it was looked at
     known: tuple[tuple[str, Device], ...]  #: the devices with their roles
     observed: tuple[Device, ...]  #: … and their totals
-    made: Mapping[str, Measurement]  #: totals, demand, and messages with the time since when they stand
+    made: Mapping[str, Measurement]  #: totals, demand, power quality, and messages with the time since when they stand
+    quality: object  #: its measurements that the power quality looks at when they change
 
 
 _EMPTY: Mapping[Any, Any] = MappingProxyType({})
@@ -145,6 +148,7 @@ class Memory(NamedTuple):  # noqa: PLW1641 -- it holds mappings, which have no h
     waiting: Mapping[Stranger, float] = _EMPTY  #: see roles.py
     demand: Demand | None = None
     at: Moment = _NEVER  #: when the newest reading came
+    quality: Quality | None = None
     #: Of the last reading only, and no part of what is compared or kept: values held back, sentences about doubts that began.
     held: int = 0
     doubts: tuple[str, ...] = ()
@@ -175,6 +179,7 @@ class Memory(NamedTuple):  # noqa: PLW1641 -- it holds mappings, which have no h
             "waiting": [[list(stranger), at] for stranger, at in self.waiting.items()],
             "at": list(self.at),
             "demand": _demand_told(self.demand) if self.demand else None,
+            "quality": quality_memory.to_json(self.quality) if self.quality else None,
         }
 
     @classmethod
@@ -184,7 +189,7 @@ class Memory(NamedTuple):  # noqa: PLW1641 -- it holds mappings, which have no h
             (role, name): Total(day, Decimal(base), Decimal(last), at) for role, name, day, base, last, at in told.get("totals", ())
         }
         roles = tuple(Bound(*bound) for bound in told.get("roles", ()))
-        clock, demand = told.get("clock"), told.get("demand")
+        clock, demand, quality = told.get("clock"), told.get("demand"), told.get("quality")
         return cls(
             told.get("seq", 0),
             roles,
@@ -198,6 +203,7 @@ class Memory(NamedTuple):  # noqa: PLW1641 -- it holds mappings, which have no h
             {(medium, channel, name): at for (medium, channel, name), at in told.get("waiting", ())},
             _demand(**demand) if demand else None,
             Moment(*told.get("at", (None, None))),
+            quality_memory.from_json(quality) if quality else None,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from types import MappingProxyType
 
-from p1monitor.observer import clocks, demand, identity, plausible, still
+from p1monitor.observer import clocks, demand, identity, plausible, quality, still
 from p1monitor.observer.demand import DEFAULT, Rules
 from p1monitor.observer.edges import changes
 from p1monitor.observer.memory import Before, Demand, Memory, Moment
@@ -60,6 +60,13 @@ def observe(
         made |= {name: one for name, one in shown.made.items() if name not in reading.values}
     told = messages(memory.messages, memory.hints, reading)
     made |= told.values
+    alike = before is not None and not cast.replaced and still.graded(before, reading, terms)
+    power = quality.Counted(quality.onward(memory.quality, reading, now.clock) if alike else None)
+    if power.quality is None:
+        step = quality.step(memory.at, now, reading, seen.at is not None)
+        power = quality.count(memory.quality, reading, step, rules.quality, ELECTRICITY in cast.replaced)
+    if power.quality is not None:
+        made |= {name: one for name, one in power.quality.state.made.items() if name not in reading.values}
     changed = changes(memory.states, memory.hints, reading, devices, cast.replaced)
     observed = Reading(
         seq,
@@ -67,11 +74,12 @@ def observe(
         received,
         with_values(reading.values, {**made, **demand.left(shown, reading.values, rules)}),
         devices,
-        (*reading.events, *seen.events, *cast.events, *checked.events, *told.events, *changed.events),
+        (*reading.events, *seen.events, *cast.events, *checked.events, *told.events, *changed.events, *power.events),
         reading.telegram,
         reading.frame,
         reading.meter,
         reading.equipment_id,
+        power.row,
     )
     remembered = Memory(
         seq,
@@ -86,6 +94,7 @@ def observe(
         cast.waiting,
         counted,
         now,
+        power.quality,
         checked.held,
         checked.doubts,
         checked.registers,
@@ -98,16 +107,22 @@ def _unchanged(
     memory: Memory, reading: Reading, seen: clocks.Seen, before: Before, onward: Demand, now: Moment, rules: Rules
 ) -> tuple[Memory, Reading]:
     """The same of a reading of which nothing that is remembered differs from the one before."""
-    seq, made = memory.seq + 1, before.made
-    if rules.limit_w is not None:
-        made = {**made, **demand.left(onward, reading.values, rules)}
-    _, at, received, values, _, events, telegram, frame, meter, equipment_id = reading
+    _, at, received, values, _, events, telegram, frame, meter, equipment_id, _ = reading
+    seq, events = memory.seq + 1, (*events, *seen.events)
+    power, row = quality.onward(memory.quality, reading, now.clock), None
+    if power is None:
+        step = quality.step(memory.at, now, reading, seen.at is not None)
+        power, more, row = quality.count(memory.quality, reading, step, rules.quality)
+        events = (*events, *more)
+        if power is not None and (memory.quality is None or power.state.made != memory.quality.state.made):
+            own = {name: one for name, one in power.state.made.items() if name not in values}
+            before = before._replace(made={**before.made, **own})
+    made = before.made if rules.limit_w is None else {**before.made, **demand.left(onward, values, rules)}
     values = with_values(values, made)
-    events = (*events, *seen.events)
-    observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id))
-    _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, registers, _ = memory
+    observed = new(Reading, (seq, at, received, values, before.observed, events, telegram, frame, meter, equipment_id, row))
+    _, roles, totals, standing, states, hints, marks, _, strangers, waiting, _, _, _, _, _, registers, _ = memory
     told = seq, roles, totals, standing, states, hints, marks, seen.clock, strangers, waiting
-    return new(Memory, (*told, onward, now, 0, (), registers, before)), observed
+    return new(Memory, (*told, onward, now, power, 0, (), registers, before)), observed
 
 
 def _without_clock(reading: Reading) -> Reading:

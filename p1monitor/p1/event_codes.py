@@ -26,8 +26,13 @@ class Meaning(NamedTuple):
 #: Event system (1-0:96.245.0) and alarm system (1-0:96.246.0): 0 VDEW/IE, 1 IDIS, 2 EDF. Assumed where it is not sent.
 IDIS = 1
 
+#: Codes that p1monitor gives itself. Of voltages and monitors they are the first of three, one per phase; a monitor has two.
+POWER_DOWN, NEUTRAL, ASYMMETRY, REVERSAL = 1, 89, 90, 91
+UNDERVOLTAGE, OVERVOLTAGE, MISSING, NORMAL = 76, 79, 82, 85
+SUPERVISION = 70
+
 _STANDARD = {
-    1: "power down",
+    POWER_DOWN: "power down",
     2: "power up",
     3: "daylight saving time began or ended",
     4: "clock adjusted, old time",
@@ -51,9 +56,9 @@ _STANDARD = {
     51: "firmware verification failed",
     53: "local communication attempt",
     88: "phase sequence reversed",
-    89: "neutral missing",
-    90: "phase asymmetry",
-    91: "current reversal",
+    NEUTRAL: "neutral missing",
+    ASYMMETRY: "phase asymmetry",
+    REVERSAL: "current reversal",
     230: "fatal error",
     231: "billing reset",
     238: "no connection for a long time",
@@ -89,17 +94,17 @@ _DISCONNECTOR = {
     68: "breaker failed to open or close",
     69: "breaker closed by the meter",
     **{
-        70 + 2 * monitor + over: f"current supervision {monitor + 1}: threshold {words}"
+        SUPERVISION + 2 * monitor + over: f"current supervision {monitor + 1}: threshold {words}"
         for monitor in range(3)
         for over, words in enumerate(("exceeded", "no longer exceeded"))
     },
 }
 #: First code of three, one per phase.
 _PHASED = {
-    76: "undervoltage",
-    79: "overvoltage",
-    82: "voltage missing",
-    85: "voltage normal",
+    UNDERVOLTAGE: "undervoltage",
+    OVERVOLTAGE: "overvoltage",
+    MISSING: "voltage missing",
+    NORMAL: "voltage normal",
     92: "bad voltage quality",
     232: "power down",
     235: "power restored",

@@ -55,7 +55,7 @@ def decode(
     devices = mbus.devices(*parts) if parts else ()
     at = values["clock"].value if "clock" in values else _split_clock(values, profile)
     seen = MappingProxyType(values)
-    return new(Reading, (0, at, received, seen, devices, (), telegram, frame, meter, _identity(values)))
+    return new(Reading, (0, at, received, seen, devices, (), telegram, frame, meter, _identity(values), None))
 
 
 def describe(telegram: Telegram, profile: str = AUTO) -> Iterator[ObjectView]:

@@ -59,7 +59,40 @@ class Event:
     words: str
     phase: str | None = None
     channel: int | None = None
+    seconds: float | None = None  #: how long it lasted; None: it lasts, or nobody knows
+    value: Decimal | None = None  #: how far it went, in `unit`: the lowest voltage of a sag, the highest of a swell
+    unit: str = ""
     since: datetime | None = None  #: when what ended with it began: of a message that was cleared or changed
+
+
+class QualityRow(NamedTuple):
+    """One row of the power-quality profile: ten minutes, of the samples that there were. Sums are exact, in thousandths."""
+
+    start: datetime  #: UTC
+    end: datetime  #: its stamp
+    counts: Mapping[str, int]  #: samples, by the name of the value
+    sums: Mapping[str, int]
+    least: Mapping[str, int]  #: of the voltages
+    most: Mapping[str, int]
+
+    def mean(self, name: str) -> Decimal | None:
+        """The mean of a value in its unit; None where there was no sample."""
+        count = self.counts.get(name)
+        return Decimal(self.sums[name]) / (1000 * count) if count else None
+
+    @property
+    def power_factor(self) -> Decimal | None:
+        """The meter's own mean, else of the mean powers; None where no reactive power is known or none flowed."""
+        own = self.mean("power_factor")
+        if own is not None:
+            return own
+        names = (f"power_{kind}{side}_{unit}" for kind, unit in (("", "w"), ("reactive_", "var")) for side in ("import", "export"))
+        active, fed, reactive, returned = map(self.mean, names)
+        if active is None or reactive is None:
+            return None
+        real, other = active - (fed or 0), reactive - (returned or 0)
+        apparent = (real * real + other * other).sqrt()
+        return abs(real) / apparent if apparent else None
 
 
 class Reading(NamedTuple):
@@ -75,3 +108,4 @@ class Reading(NamedTuple):
     frame: bytes  #: the frame, verbatim
     meter: str = ""  #: the configured name of the meter, set by its reader
     equipment_id: str = ""  #: of the electricity meter
+    quality: QualityRow | None = None  #: of the ten minutes that this reading ended; made by the observer

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from p1monitor.p1.records import Event, Received
 from p1monitor.recorder.kept import VERDICTS_KEPT, Cast, Kept, Verdict
@@ -19,7 +21,7 @@ VERSION = 1
 def to_bytes(kept: Kept, events: Iterable[Event] = ()) -> bytes:
     """Everything of it, and what happened then: a head, what was decided as JSON, the frame to the end."""
     told = _told(kept.crc, kept.verdict)
-    if happened := [_listed(event) for event in events]:
+    if happened := [listed(one) for one in events]:
         told = _json([*json.loads(told), happened])
     received = -1 if kept.received is None else kept.received
     return _HEAD.pack(VERSION, kept.seq, kept.at, kept.offset, kept.status, received, len(told)) + told + kept.frame
@@ -42,27 +44,23 @@ def events_of(record: bytes) -> tuple[Event, ...]:
     """What happened with a reading, as far as the event book has it; of a record that `from_bytes` takes."""
     body = _HEAD.size + int(_HEAD.unpack_from(record)[-1])
     _, _, _, _, *happened = json.loads(record[_HEAD.size : body])
-    return tuple([_event(*one) for one in happened[0]]) if happened else ()
+    return tuple([event(one) for one in happened[0]]) if happened else ()
 
 
-def _listed(event: Event) -> list[object]:
+def listed(event: Event) -> list[object]:
+    """As JSON has it; the moment at which it came without the monotonic clock's."""
     at, came, since = event.at, event.received, event.since
+    value = None if event.value is None else str(event.value)
     head = [at and at.isoformat(), came and came.wall, event.kind, event.code, event.words, event.phase, event.channel]
-    return [*head, since and since.isoformat()]
+    return [*head, event.seconds, value, event.unit, since and since.isoformat()]
 
 
-def _event(
-    at: str | None,
-    came: float | None,
-    kind: str,
-    code: int | None,
-    words: str,
-    phase: str | None,
-    channel: int | None,
-    since: str | None = None,
-) -> Event:
+def event(told: Sequence[Any]) -> Event:
+    """Back."""
+    at, came, kind, code, words, phase, channel, seconds, value, unit, since = told
     when, begun = (None if one is None else datetime.fromisoformat(one) for one in (at, since))
-    return Event(when, None if came is None else Received(came, 0.0), kind, code, words, phase, channel, begun)
+    received, number = None if came is None else Received(came, 0.0), None if value is None else Decimal(value)
+    return Event(when, received, kind, code, words, phase, channel, seconds, number, unit, begun)
 
 
 def _json(told: object) -> bytes:

@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from p1monitor.p1.frames import new
-from p1monitor.p1.records import Device, Event, Measurement, Reading, Received
+from p1monitor.p1.records import Device, Event, Measurement, QualityRow, Reading, Received
 from p1monitor.recorder import samples
 from p1monitor.recorder.levels import HOUR_S, Bit
 from p1monitor.recorder.peaks import Demand
-from p1monitor.recorder.places import Place
+from p1monitor.recorder.places import Place, again
 from p1monitor.recorder.profiles import CAPTURES, DAILY, HOURLY, MINUTE, TELEGRAMS, Fold, Increment, Level, Sample, billing
+from p1monitor.recorder.quality_rows import Watch
 from p1monitor.recorder.store import Segment, Store
 
 ELECTRICITY = "electricity"
@@ -20,6 +21,8 @@ ELECTRICITY = "electricity"
 SAME_CLOCK_S = 1.0
 #: Voltages that are remembered as numbers: more than a day shows.
 VOLTS_MOST = 1024
+
+_SET = int(Bit.CAD)  # a plain number: flags are slow
 
 #: What changes rarely, in one piece: registers, counters of failures, errors, the meter's own peak.
 _REGISTERS = len(samples.REGISTERS)
@@ -76,6 +79,8 @@ class Ledger:
         noted = store.noted(f"failures:{meter}")  # as version 1 of the history had it
         failures = self._memory.get("failures") or ([int(one) for one in noted.split(",")] if noted else None)
         self._failures = tuple(failures) if failures else None
+        self._watch = Watch(self._memory.get("quality", (0, 0)))
+        self._quality: list[tuple[int, int, int, QualityRow]] = []  # as Store.add_quality takes them
         self._peak: list[int] | None = self._memory.get("peak")  # the meter's own that was told last
         self._received: Received | None = None
         self._slow: tuple[Measurement | None, ...] = ()
@@ -89,7 +94,8 @@ class Ledger:
     def __len__(self) -> int:
         """Number of rows and events that wait to be written."""
         waiting = sum(len(fold) for place in self._places.values() for fold in place.folds.values())
-        return waiting + len(self.events) + len(self._captures) + sum(len(increments) for _, _, increments in self._unwritten)
+        waiting += len(self.events) + len(self._captures) + len(self._quality)
+        return waiting + sum(len(increments) for _, _, increments in self._unwritten)
 
     def enter(self, reading: Reading, stamp: Stamp) -> int:
         """Fold one reading; its final status bits come back. All that can fail comes before all that changes something here."""
@@ -98,6 +104,8 @@ class Ledger:
         hour = at // HOUR_S
         place = self._places.get(ELECTRICITY) or self._known(ELECTRICITY, ELECTRICITY)
         submeters = [(device, self._submeter(device)) for device in reading.devices if device.role and not self._same(device, hour)]
+        if reading.quality is not None:  # before the meter may be another one
+            self._rated(place, reading.quality, at)
         values = reading.values
         # A proxy's own copy() and its lookups are far faster than lookups through the proxy.
         get = values.copy().get if isinstance(values, MappingProxyType) else values.get
@@ -114,10 +122,14 @@ class Ledger:
         sample = new(Sample, (place.segment_id, at, offset, monotonic, self._registers, power, volts, status, peak))
         self.newest = sample
         status = place.folds[""].add(sample)
+        self._watch.see(at, status)
         for device, submeter in submeters:
             self._capture(device, submeter, reading.seq, stamp)
-        if reading.events:
-            self.events.append((reading.seq, reading.events))
+        events = reading.events
+        if status & _SET:
+            events = (*events, Event(reading.at, reading.received, "clock", None, "the clock was set"))
+        if events:
+            self.events.append((reading.seq, events))
         self.entered = reading.seq
         return status
 
@@ -136,6 +148,8 @@ class Ledger:
             self._store.add(device, name, increments)
         for capture in self._captures:
             self._store.add_capture(*capture)
+        for rated in self._quality:
+            self._store.add_quality(*rated)
         for seq, events in self.events:
             self._store.add_events(self.meter, seq, events)
         self._store.note(self._key, json.dumps(self._remembered(), separators=(",", ":")))
@@ -147,6 +161,7 @@ class Ledger:
         self._segments.clear()
         self._unwritten.clear()
         self._captures.clear()
+        self._quality.clear()
         self.events.clear()
 
     @property
@@ -164,8 +179,14 @@ class Ledger:
             "began": received.wall - received.monotonic if received else None,
             "failures": self._failures,
             "peak": self._peak,
+            "quality": self._watch.memory(),
             "places": {**self._memory.get("places", {}), **places},
         }
+
+    def _rated(self, place: Place, row: QualityRow, at: int) -> None:
+        status = self._watch.close(row, at)
+        if place.segment is not None:
+            self._quality.append((place.device, place.segment_id, status, row))
 
     def _changed(self, reading: Reading, slow: tuple[Measurement | None, ...], place: Place) -> tuple[int, Demand | None]:
         """Take in what changes rarely; what it proves and the meter's own peak come back."""
@@ -259,7 +280,7 @@ class Ledger:
             else:
                 dated = False
             sample = Sample(place.segment_id, at, offset, registers=(value,), status=samples.summer(at, offset))
-            if fold.last is None or not _again(fold.last, sample, dated=moment is not None):
+            if fold.last is None or not again(fold.last, sample, dated=moment is not None):
                 fold.add(sample)
                 self._captures.append(Capture(place.device, place.segment_id, name, at, value))
         hour = None if dated else stamp.at // HOUR_S
@@ -273,10 +294,3 @@ class Ledger:
         self._store.forget(place.device, newest)
         place.forgotten = newest
         return True
-
-
-def _again(last: Sample, sample: Sample, *, dated: bool) -> bool:
-    """Tell whether this is the capture that came before; a value without a time of its own counts once an hour."""
-    if (last.segment, last.registers) != (sample.segment, sample.registers):
-        return False
-    return sample.at == last.at or (not dated and sample.at // HOUR_S == last.at // HOUR_S)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from p1monitor.recorder import samples
-from p1monitor.recorder.profiles import Fold
+from p1monitor.recorder.levels import HOUR_S
+from p1monitor.recorder.profiles import Fold, Sample
 from p1monitor.recorder.store import Segment
 
 
@@ -58,3 +59,10 @@ class Place:
         self.known.update(now)
         self.segment = segment
         return segment
+
+
+def again(last: Sample, sample: Sample, *, dated: bool) -> bool:
+    """Tell whether this is the capture that came before; a value without a time of its own counts once an hour."""
+    if (last.segment, last.registers) != (sample.segment, sample.registers):
+        return False
+    return sample.at == last.at or (not dated and sample.at // HOUR_S == last.at // HOUR_S)

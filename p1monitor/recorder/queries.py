@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock, local
 
-from p1monitor.recorder import seconds
+from p1monitor.recorder import quality_rows, seconds
+from p1monitor.recorder.event_book import Wanted, look_up
 from p1monitor.recorder.levels import MINUTE
 from p1monitor.recorder.opening import StoreError, opened_for_reading
 from p1monitor.recorder.rows import TABLES, Table, captured
@@ -25,6 +26,7 @@ PROFILES: Mapping[str, str] = {
     "billing": "billing_profile",
     "minute": "minute",
     "mbus": "mbus_profile",
+    "quality": "quality_profile",
 }
 #: A register says what it was at a moment if it was seen so shortly before.
 NEAR_S = 3600
@@ -72,12 +74,18 @@ class Queries:
             found[role] = {"role": role, "medium": medium, "equipment_id": equipment_id, "segments": segments[role]}
         return list(found.values())
 
-    def events(self, meter: str, limit: int) -> list[dict[str, object]]:
-        """The newest events, newest first."""
-        names = ("at", "received", "kind", "code", "words", "phase", "channel")
-        sql = f"""SELECT {", ".join(names)} FROM event WHERE meter = (SELECT id FROM meter WHERE name = ?)
-            ORDER BY id DESC LIMIT ?"""
-        return [dict(zip(names, row, strict=True)) for row in self._db.execute(sql, (meter, limit))]
+    def events(
+        self,
+        meter: str,
+        limit: int,
+        *,
+        kinds: Sequence[str] = (),
+        start: float | None = None,
+        end: float | None = None,
+        phase: str | None = None,
+    ) -> list[dict[str, object]]:
+        """The newest events of these kinds, of this time and phase, newest first."""
+        return look_up(self._db, meter, Wanted(limit, kinds, start, end, phase))
 
     def series(self, meter: str, names: Sequence[str], start: float, end: float, points: int) -> dict[str, object]:
         """Columns of minimum, mean and maximum, in at most about so many rows, of the profile that suits the span.
@@ -114,6 +122,8 @@ class Queries:
 
         Columns in which there is nothing are left out.
         """
+        if name == "quality":
+            return _used(quality_rows.HEADS, quality_rows.profile(self._db, meter, start, end))
         table = TABLES[PROFILES[name]]
         heads = ["role", "equipment_id", "start", "end", "status", "samples", "registers_at"]
         heads += [*means(table), *table.demands[:2], *table.own, *(one.replace("_wh", "_kwh") for one in table.columns)]
@@ -122,8 +132,7 @@ class Queries:
             for segment in self._segments(device):
                 rows += self._rows(table, device, role, segment, start, end)
         rows.sort(key=lambda row: (row[3], row[2]))
-        used = [index for index in range(len(heads)) if any(row[index] is not None for row in rows)]
-        return {"columns": [heads[index] for index in used], "rows": [[row[index] for index in used] for row in rows]}
+        return _used(heads, rows)
 
     def used(self, meter: str, start: float, end: float) -> dict[str, dict[str, float | None]]:
         """How far each register went between two moments, by role; None where it is not known at one of them."""
@@ -272,6 +281,11 @@ class Queries:
             return None
         offset = next(offset for number, _, offset in self._segments(device) if number == row[1])
         return int(row[2]) + offset.get(name, 0)
+
+
+def _used(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, object]:
+    used = [index for index in range(len(heads)) if any(row[index] is not None for row in rows)]
+    return {"columns": [heads[index] for index in used], "rows": [[row[index] for index in used] for row in rows]}
 
 
 def _gone(before: int | None, after: int | None) -> float | None:

@@ -1,7 +1,8 @@
 """Profiles made again from kept readings, beside those that are there, and swapped in. Never touches a row it cannot make whole.
 
 What was kept has gaps: it may begin late, end early, or lack readings in between. Rows that lost readings to such an edge stay
-as they are; so do events and single captures, which the readings do not tell again.
+as they are; so do events, single captures and rows of power quality: the observer makes them, and the readings do not tell them
+again.
 """
 
 # ruff: noqa: S608 -- SQL is put together of the profiles' tables only

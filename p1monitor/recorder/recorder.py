@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any, Protocol
 
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.p1.records import Reading, Received
+from p1monitor.p1.records import Event, Reading, Received
 from p1monitor.recorder import hostclock
 from p1monitor.recorder.archive import Archive, Tell, open_journal
 from p1monitor.recorder.disk import Disk
@@ -23,17 +22,16 @@ from p1monitor.recorder.kept import Kept, verdict
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.opening import StoreError, sentence
+from p1monitor.recorder.own_events import OwnEvents
 from p1monitor.recorder.pace import Pace
-from p1monitor.recorder.profiles import Bit, load_profile
+from p1monitor.recorder.profiles import load_profile
 from p1monitor.recorder.samples import power, volts
 from p1monitor.recorder.seconds import Recent
+from p1monitor.recorder.stamping import Stamping
 from p1monitor.recorder.store import Store
 from p1monitor.recorder.waiting import Waiting
 from p1monitor.settings import HistorySettings
 from p1monitor.sinks import Policy, SinkError
-
-#: A meter's clock that is further ahead of a host that knows the time is wrong.
-AHEAD_S = 86_400
 
 #: Seconds between looks at what has to go to the card while no reading comes.
 HEARTBEAT_S = 1.0
@@ -42,8 +40,9 @@ HEARTBEAT_S = 1.0
 POLICY = Policy(live=False, queue=3600, batch=60, heartbeat_s=HEARTBEAT_S)
 
 
-#: Lets an observer see a kept reading once more, and when it came, where that is all that is known of its time.
-Again = Callable[[str, Kept, Received | None], object]
+#: Lets an observer see a kept reading once more, and when it came, where that is all that is known of its time; what the observer
+#: made of it comes back, None where it had not forgotten it.
+Again = Callable[[str, Kept, Received | None], Reading | None]
 
 
 class Remembering(Protocol):
@@ -109,10 +108,11 @@ class Recorder:
         self._store, self._archive, self._memory_of, self._count = store, archive, memory_of, count
         self._profile_of, self._billing_day_of = profile_of, billing_day_of
         self._pace = Pace(clock, archive, settings.sync)
-        self._clock, self._trusted, self._synchronised, self._zone = clock, trusted, synchronised, zone
+        self._clock, self._stamping = clock, Stamping(clock, trusted, synchronised, zone)
         self._load = load_profile(settings.load_profile_minutes)
         self._ledgers: dict[str, Ledger] = {}
         self._waiting = waiting
+        self._own = OwnEvents()
         self.recent = Recent()
         self.saves = 0  #: how often profiles were saved
 
@@ -130,13 +130,17 @@ class Recorder:
     def replay(self, again: Again = lambda _meter, _kept, _received: None) -> int:
         """Once, before anything is delivered: what the journal has and the profiles have not is entered again, and saved.
 
-        `again` lets a meter's observer see a reading once more, as far as it has forgotten it; of one without a stamp it is told
-        when that came. How many readings were entered comes back.
+        `again` lets a meter's observer see a reading once more, as far as it has forgotten it, and gives what it made of it; of
+        one without a stamp it is told when that came. How many readings were entered comes back.
         """
         try:
             return self._replay(again)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(sentence(self._store.path, error)) from error
+
+    def happened(self, meter: str, event: Event) -> None:
+        """Take an event that no meter told. Any thread may call it."""
+        self._own.put(meter, event)
 
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
@@ -174,11 +178,12 @@ class Recorder:
                 archived[meter] = self._archive.archived(meter)
             if kept.seq > archived[meter]:
                 self._archive.note(meter, kept)
-            again(meter, kept, None)
+            seen = again(meter, kept, None)
             reading = restored(kept, self._profile_of(meter), meter)
             self.recent.put(meter, kept.seq, kept.at, power(reading), volts(reading))
             if kept.seq > ledger.taken:
-                ledger.enter(reading._replace(events=events), Stamp(kept.at, kept.offset, kept.status))
+                reading = reading._replace(events=events, quality=seen.quality if seen is not None else None)
+                ledger.enter(reading, Stamp(kept.at, kept.offset, kept.status))
                 ledger.taken = kept.seq
                 entered += 1
         for meter, seq in archived.items():
@@ -195,9 +200,9 @@ class Recorder:
         return ledger
 
     def _take(self, reading: Reading, ledger: Ledger) -> None:
-        stamp = self._stamp(reading)
+        stamp = self._stamping.stamp(reading)
         if stamp is not None and not self._waiting.of(reading.meter):
-            self._enter(self._dated(reading), stamp, ledger)
+            self._enter(self._stamping.dated(reading), stamp, ledger)
         elif reading.received is None:
             self._count("undated", 1)
         else:
@@ -205,7 +210,7 @@ class Recorder:
         ledger.taken = reading.seq
 
     def _enter(self, reading: Reading, stamp: Stamp, ledger: Ledger) -> None:
-        status, came = ledger.enter(reading, stamp), self._came(reading.received)
+        status, came = ledger.enter(reading, stamp), self._stamping.came(reading.received)
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
         self._archive.take(reading.meter, kept, reading.events)
@@ -213,58 +218,28 @@ class Recorder:
         if sample is not None:
             self.recent.put(ledger.meter, kept.seq, kept.at, sample.power, sample.volts)
 
-    def _stamp(self, reading: Reading) -> Stamp | None:
-        """The meter's time where it is sane; else the host's, as soon as that is known."""
-        came = self._came(reading.received)
-        if reading.at is not None:
-            at = reading.at.timestamp()
-            # A host that only waited for its ten minutes is a worse witness than a meter.
-            if came is None or at <= came + AHEAD_S or not self._synchronised():
-                shift = reading.at.utcoffset()
-                return Stamp(int(at), int(shift.total_seconds()) if shift is not None else 0, 0)
-        return None if came is None else self._host_stamp(reading, came)
-
-    def _came(self, received: Received | None) -> float | None:
-        """When it came, by a host that knew the time then, or knows it now and how long ago that was."""
-        if received is None or not self._trusted():
-            return None
-        return received.wall if received.known else self._clock.wall() - (self._clock.monotonic() - received.monotonic)
-
-    def _dated(self, reading: Reading) -> Reading:
-        """The reading, its events with the time at which they came as it is known now: None rather than 1970."""
-        received = reading.received
-        if not reading.events or received is None or received.known:
-            return reading
-        came = self._came(received)
-        known = None if came is None else Received(came, received.monotonic)
-        return reading._replace(events=tuple([replace(event, received=known) for event in reading.events]))
-
-    def _host_stamp(self, reading: Reading, wall: float) -> Stamp:
-        # With no zone given, astimezone() takes the system's, which knows summer time.
-        shift = datetime.fromtimestamp(wall).astimezone(self._zone).utcoffset()
-        has_clock = reading.at is not None or "clock" in reading.values
-        return Stamp(int(wall), int(shift.total_seconds()) if shift else 0, Bit.CIV | Bit.DNV if has_clock else 0)
-
     def _release(self) -> None:
         """The host knows the time now: readings that waited get their stamps, by how long ago they came."""
-        if not self._waiting or not self._trusted():
+        if not self._waiting or not self._stamping.trusted():
             return
         while self._waiting:
             reading = self._waiting.oldest
-            stamp = self._stamp(reading)
+            stamp = self._stamping.stamp(reading)
             if stamp is not None:
                 ledger = self._ledger(reading.meter)
-                self._enter(self._dated(reading), stamp, ledger)
+                self._enter(self._stamping.dated(reading), stamp, ledger)
                 ledger.taken = max(ledger.taken, reading.seq)
             self._waiting.done()
         self._archive.journal.sync(self._clock.monotonic())  # unstamped, they are of no use after a power cut
 
     def _due(self) -> bool:
+        own = len(self._own) if self._stamping.trusted() else 0  # until then nobody knows when it was
         waiting = sum(len(ledger) for ledger in self._ledgers.values())
-        return self._pace.due(waiting, noted=self._store.pending)
+        return self._pace.due(waiting + own, noted=self._store.pending or own > 0)
 
     def _save(self, *, closed: bool) -> None:
         archive = self._archive
+        own = self._own.waiting() if closed or self._stamping.trusted() else []
         archive.look()
         self._pace.begun()
         if archive.due() or archive.crowded():  # a block is read back from the journal's file
@@ -273,6 +248,8 @@ class Recorder:
             with self._store.transaction():
                 dropped = [ledger.write() for ledger in self._ledgers.values()]
                 archive.write()
+                for meter, event in own:
+                    self._store.add_own_event(meter, self._stamping.known(event))
                 for meter, ledger in self._ledgers.items():
                     memory = self._memory_of(meter)
                     if memory is not None:
@@ -282,6 +259,7 @@ class Recorder:
             archive.failed()
             self._pace.wanted()  # still
             raise
+        self._own.written(own)
         for meter, ledger in self._ledgers.items():
             ledger.written()
             archive.saved(meter, ledger.entered)

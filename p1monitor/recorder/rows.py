@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from p1monitor.recorder.profiles import Increment
+from p1monitor.recorder.profiles import Increment, Sample
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
 
 #: Sum and number of the samples' powers, and the extremes. Means are made where they are asked for, so that a row does not
@@ -153,6 +153,25 @@ def captured(db: sqlite3.Connection, device: int) -> list[str]:
     while (name := db.execute(sql, (device, names[-1] if names else "")).fetchone()[0]) is not None:
         names.append(name)
     return names
+
+
+def newest(db: sqlite3.Connection, device: int, name: str) -> Sample | None:
+    """The newest registers of a device that are stored; `name` is the register of an M-Bus device, else ""."""
+    if name:
+        sql = "SELECT segment, registers_at, value FROM mbus_profile WHERE device = ? AND name = ? AND registers_at > 0"
+        row = db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device, name)).fetchone()
+    else:
+        columns = ", ".join(TABLES["load_profile"].columns)
+        sql = f"SELECT segment, registers_at, {columns} FROM load_profile WHERE device = ? AND registers_at > 0"
+        row = db.execute(f'{sql} ORDER BY "end" DESC LIMIT 1', (device,)).fetchone()
+    return None if row is None else Sample(row[0], row[1], _offset(db, device), registers=tuple(row[2:]))
+
+
+def _offset(db: sqlite3.Connection, device: int) -> int:
+    """The offset of local time by which the newest day ended."""
+    sql = """SELECT strftime('%s', date) + 86400 - "end" FROM daily_profile WHERE device = ? ORDER BY date DESC LIMIT 1"""
+    row = db.execute(sql, (device,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 #: A demand of the meter's own is worth more than ours; of equal ones the first counts.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from p1monitor.recorder.schema_archive import ARCHIVE_2
 from p1monitor.recorder.schema_profiles import PROFILES_2
+from p1monitor.recorder.schema_quality import QUALITY_3
 
 #: `PRAGMA application_id` of a history: "P1MO".
 APPLICATION = 0x50314D4F
@@ -95,4 +96,4 @@ FROM event e JOIN meter m ON m.id = e.meter;
 """
 
 #: Step n makes version n of version n - 1.
-STEPS: tuple[str, ...] = (_STEP_1, PROFILES_2 + ARCHIVE_2)
+STEPS: tuple[str, ...] = (_STEP_1, PROFILES_2 + ARCHIVE_2, QUALITY_3)

@@ -18,11 +18,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from p1monitor.p1.records import Event
-from p1monitor.recorder import event_book
+from p1monitor.p1.records import Event, QualityRow
+from p1monitor.recorder import event_book, quality_rows
 from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
-from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, statement, values
+from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, newest, statement, values
 
 #: Minute rows are kept for two years, at some 37 MB a year and one page in each save; single captures for two days.
 MINUTES_S, CAPTURES_S = 731 * 86_400, 2 * 86_400
@@ -202,16 +202,7 @@ class Store:
 
     def last(self, device: int, name: str = "") -> Sample | None:
         """The newest registers of a device that are stored; `name` is the register of an M-Bus device."""
-        table, which, more = ("mbus_profile", " AND name = ?", (name,)) if name else ("load_profile", "", ())
-        sql = f"SELECT segment, registers_at, {', '.join(TABLES[table].columns)} FROM {table} WHERE device = ?{which} "
-        row = self._db.execute(sql + 'AND registers_at > 0 ORDER BY "end" DESC LIMIT 1', (device, *more)).fetchone()
-        return None if row is None else Sample(row[0], row[1], self._offset(device), registers=tuple(row[2:]))
-
-    def _offset(self, device: int) -> int:
-        """The offset of local time by which the newest day ended."""
-        sql = """SELECT strftime('%s', date) + 86400 - "end" FROM daily_profile WHERE device = ? ORDER BY date DESC LIMIT 1"""
-        row = self._db.execute(sql, (device,)).fetchone()
-        return 0 if row is None else int(row[0])
+        return newest(self._db, device, name)
 
     def add(self, device: int, name: str, increments: Iterable[Increment]) -> None:
         """Add increments to their rows, in order."""
@@ -255,6 +246,14 @@ class Store:
     def add_events(self, meter: str, seq: int, events: Iterable[Event]) -> None:
         """Keep what happened; the same reading twice is kept once."""
         event_book.add(self._db, meter, seq, events)
+
+    def add_own_event(self, meter: str, event: Event) -> None:
+        """Keep what no reading told; each call is another event."""
+        event_book.add_own(self._db, meter, self.recorded(meter), event)
+
+    def add_quality(self, device: int, segment: int, status: int, row: QualityRow) -> None:
+        """Keep a row of power quality; the same row twice is kept once."""
+        quality_rows.put(self._db, device, segment, status, row)
 
     def forget(self, device: int, newest: int) -> None:
         """Drop minute rows and captures of a device that are too old."""

@@ -10,8 +10,8 @@ import json
 import logging
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from p1monitor.p1.records import Event, Reading, Received
 from p1monitor.recorder import kept_record
@@ -100,7 +100,7 @@ def to_bytes(one: Reading, received: Received, boot: str) -> bytes:
     shift = one.at.utcoffset() if one.at is not None else None
     at, offset = (int(one.at.timestamp()), int(shift.total_seconds()) if shift else 0) if one.at is not None else (0, 0)
     kept = Kept(one.seq, at, offset, 0, None, one.telegram.crc, verdict(one), one.frame)
-    head = json.dumps([boot, [_told(event) for event in one.events]], ensure_ascii=False).encode()
+    head = json.dumps([boot, [kept_record.listed(event) for event in one.events]], ensure_ascii=False).encode()
     return _HEAD.pack(received.wall, received.monotonic, len(head)) + head + kept_record.to_bytes(kept)
 
 
@@ -116,12 +116,6 @@ def from_bytes(record: bytes) -> tuple[Kept, Received, str, tuple[Event, ...]]:
     return kept_record.from_bytes(record[body:]), received, boot, tuple([_event(one, received) for one in events])
 
 
-def _told(event: Event) -> list[object]:
-    at, since = (None if one is None else one.isoformat() for one in (event.at, event.since))
-    return [at, event.received is not None, event.kind, event.code, event.words, event.phase, event.channel, since]
-
-
-def _event(told: list[object], received: Received) -> Event:
-    at, came, kind, code, words, phase, channel, since = told
-    when, begun = (datetime.fromisoformat(str(one)) if one else None for one in (at, since))
-    return Event(when, received if came else None, kind, code, words, phase, channel, begun)  # type: ignore[arg-type]  # as written
+def _event(told: Sequence[object], received: Received) -> Event:
+    made = kept_record.event(told)
+    return made if made.received is None else replace(made, received=received)

@@ -15,7 +15,7 @@ from p1monitor.p1.records import Device, Event, Measurement, Reading, Received, 
 ONLINE, OFFLINE = "online", "offline"
 
 #: What a flat payload holds; a log of several entries does not fit into one name.
-Flat = Decimal | str | int | None
+Flat = Decimal | str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def event_text(reading: Reading, event: Event) -> str:
     """One event."""
     head: dict[str, Flat] = {"meter": reading.meter, "kind": event.kind, **_times(event.at, event.received)}
     since = event.since.isoformat() if event.since else None
-    more: dict[str, Flat] = {"phase": event.phase, "channel": event.channel, "since": since}
-    return json_text({**head, "code": event.code, "words": event.words, **more})
+    head |= {"code": event.code, "words": event.words, "phase": event.phase, "channel": event.channel, "since": since}
+    return json_text({**head, "seconds": event.seconds, "value": event.value, "unit": event.unit or None})
 
 
 def message_text(reading: Reading) -> str | None:

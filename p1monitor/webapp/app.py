@@ -18,8 +18,9 @@ from p1monitor.live import Live, Subscription
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.opening import StoreError
 from p1monitor.settings import WebSettings
-from p1monitor.webapp import payload
-from p1monitor.webapp.ask import Answers, Queries, Refused
+from p1monitor.webapp import payload, tables
+from p1monitor.webapp.arguments import Refused
+from p1monitor.webapp.ask import Answers, Queries
 from p1monitor.webapp.door import Door, WebError
 
 #: Streams at once: each holds one of the server's 16 threads. The page polls where there is none left.
@@ -35,6 +36,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 OPEN_ENDPOINTS = frozenset({"login", "enter", "asset", "healthz"})
 #: Icons are `data:` in the page itself. uPlot sets styles from script, which needs no exception.
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+CSV = ".csv"
 LOG_OUT = '<form method="post" action="/logout"><button>Log out</button></form>'
 WRONG = "That is not the password."
 TOO_MANY = "Too many tries. Wait a minute, then try again."
@@ -161,6 +163,11 @@ def _answers(app: Flask, answers: Answers) -> None:
     for path, ask in answers.routes().items():
         answer(path, ask)
 
+    @app.get("/api/v1/events")
+    @app.get("/api/v1/events.csv")
+    def events() -> Response:
+        return _table(answers.events(request.args))
+
     @app.get("/api/v1/live")
     def live() -> Response:
         tag, told = answers.live(request.args)
@@ -173,7 +180,11 @@ def _answers(app: Flask, answers: Answers) -> None:
 
     @app.get("/api/v1/profiles/<name>")
     def profiles(name: str) -> Response:
-        return _json(answers.profile(name, request.args))
+        return _table(answers.profile(name.removesuffix(CSV), request.args))
+
+    @app.get("/report/<month>")
+    def report(month: str) -> Response:
+        return Response(answers.report(month, request.args), mimetype="text/html")
 
     @app.get("/api/v1/periods/<name>")
     def period(name: str) -> Response:
@@ -223,6 +234,19 @@ def _folder() -> Path:
 
 def _json(answer: object, status: int = 200) -> Response:
     return Response(payload.text_of(answer), status, mimetype="application/json")
+
+
+def _table(answer: object) -> Response:
+    """As CSV where the path or the browser asks for it."""
+    file = request.path.endswith(CSV)
+    accepted = request.accept_mimetypes.best_match(("application/json", tables.MIMETYPE))
+    response = _json(answer)
+    if file or accepted == tables.MIMETYPE:
+        response = Response(tables.of_answer(answer), mimetype=tables.MIMETYPE)
+    if file:
+        response.headers["Content-Disposition"] = f'attachment; filename="{request.path.rpartition("/")[2]}"'
+    response.vary.add("Accept")
+    return response
 
 
 def _not_in(known: bool | None) -> Response:

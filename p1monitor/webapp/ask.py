@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -11,27 +10,26 @@ from typing import Protocol
 from p1monitor.clock import Clock
 from p1monitor.live import Live
 from p1monitor.p1.catalogue import row_of
-from p1monitor.webapp import days, payload, periods
+from p1monitor.recorder.samples import VOLTAGES
+from p1monitor.webapp import days, openapi, payload, periods, report
+from p1monitor.webapp.arguments import EVENTS, MOST_EVENTS, Arguments, Refused, kinds, moment, phase, whole
 
 #: Names of one series answer: a chart shows a dozen lines at most.
 MOST_NAMES = 16
 #: Points of one series answer: more than a wide screen has pixels.
 MOST_POINTS, POINTS = 4000, 300
-MOST_EVENTS, EVENTS = 1000, 100
 DAY_S = 86_400.0
 #: Profiles, and the longest span of each that one answer holds (some 36 000 rows).
-SPANS = {"load": 370 * DAY_S, "mbus": 370 * DAY_S, "minute": 25 * DAY_S, "daily": 100 * 366 * DAY_S, "billing": 100 * 366 * DAY_S}
-
-Arguments = Mapping[str, str]
-
-
-class Refused(Exception):
-    """A question that has no answer: the HTTP status, a key for programs, a sentence for people."""
-
-    def __init__(self, status: int, key: str, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.key = key
+SPANS = {
+    "load": 370 * DAY_S,
+    "mbus": 370 * DAY_S,
+    "minute": 25 * DAY_S,
+    "quality": 250 * DAY_S,
+    "daily": 100 * 366 * DAY_S,
+    "billing": 100 * 366 * DAY_S,
+}
+#: What the status says of a meter that sends no voltage.
+NO_VOLTAGE = "no voltage is sent, so there is no power quality but what the meter counts itself"
 
 
 class Queries(Protocol):
@@ -55,8 +53,10 @@ class Queries(Protocol):
     def first(self, meter: str) -> float | None:
         """When the meter's history begins."""
 
-    def events(self, meter: str, limit: int) -> Sequence[Mapping[str, object]]:
-        """The newest events."""
+    def events(
+        self, meter: str, limit: int, *, kinds: Sequence[str], start: float | None, end: float | None, phase: str | None
+    ) -> Sequence[Mapping[str, object]]:
+        """The newest events of these kinds, this time and this phase."""
 
 
 class Answers:
@@ -75,10 +75,10 @@ class Answers:
             "/api/v1/series": self.series,
             "/api/v1/today": self.today,
             "/api/v1/used": self.used,
-            "/api/v1/events": self.events,
             "/api/v1/status": self.status,
             "/api/v1/meters": self.meters,
             "/api/v1/catalogue": self.catalogue,
+            "/api/v1/openapi.json": lambda _arguments: openapi.document(),
         }
 
     def meter(self, arguments: Arguments) -> str:
@@ -109,7 +109,7 @@ class Answers:
         if unknown:
             raise Refused(400, "names", f"there is no value called {unknown[0]}")
         start, end = self._span(arguments)
-        return queries.series(meter, names, start, end, _whole(arguments, "points", POINTS, MOST_POINTS))
+        return queries.series(meter, names, start, end, whole(arguments, "points", POINTS, MOST_POINTS))
 
     def profile(self, name: str, arguments: Arguments) -> object:
         """Rows of a profile between two moments."""
@@ -164,13 +164,31 @@ class Answers:
         return {"start": start, "end": end, **self._used(meter, start, end, self._now(meter))}
 
     def events(self, arguments: Arguments) -> object:
-        """The newest events of a meter."""
+        """The newest events of a meter, of a kind, time and phase."""
+        meter, queries, limit = self.meter(arguments), self._store(), whole(arguments, "limit", EVENTS, MOST_EVENTS)
+        start, end = (moment(arguments, key, 0.0) if key in arguments else None for key in ("from", "to"))
+        found = queries.events(meter, limit, kinds=kinds(arguments), start=start, end=end, phase=phase(arguments))
+        return {"events": found}
+
+    def report(self, month: str, arguments: Arguments) -> str:
+        """One month's voltage quality, as a page to print."""
         meter, queries = self.meter(arguments), self._store()
-        return {"events": queries.events(meter, _whole(arguments, "limit", EVENTS, MOST_EVENTS))}
+        reading = self._live.latest(meter)
+        now = days.moment(reading.at if reading else None, 0.0, self._clock.wall())
+        try:
+            edges = days.weeks(month, now)
+            start, end = edges[0].at, edges[-1].at
+        except (ValueError, OverflowError, OSError):
+            raise Refused(404, "month", "a month, like /report/2026-01") from None
+        found = report.phases(queries.profile("quality", meter, start, end), edges)
+        kinds = ("power quality", "power failure")
+        events = queries.events(meter, MOST_EVENTS, kinds=kinds, start=start, end=end, phase=None)
+        return report.page(meter, reading.equipment_id if reading else "", month, found, events[::-1])
 
     def status(self, arguments: Arguments) -> object:
         """Health and counters: of everything, or of one meter and the sinks."""
         told = dict(self._snapshot())
+        told["meters"] = {name: {**health, "power_quality": self._quality(name)} for name, health in _meters(told).items()}
         if "meter" in arguments:
             meter = self.meter(arguments)
             told["meters"] = {name: health for name, health in _meters(told).items() if name == meter}
@@ -194,6 +212,11 @@ class Answers:
             meters[name] = {"age_s": age, "flows": age is not None and not stale}
         flowing = all(meter["flows"] for meter in meters.values())
         return flowing, {"flows": flowing, "meters": meters}
+
+    def _quality(self, name: str) -> str | None:
+        """Why a meter has no power quality; None where it has, or nothing came yet."""
+        reading = self._live.latest(name) if name in self._live.meters else None
+        return None if reading is None or not reading.values.keys().isdisjoint(VOLTAGES) else NO_VOLTAGE
 
     def _identity(self, name: str) -> dict[str, object]:
         reading = self._live.latest(name)
@@ -231,8 +254,8 @@ class Answers:
         return self._queries
 
     def _span(self, arguments: Arguments) -> tuple[float, float]:
-        end = _moment(arguments, "to", self._clock.wall())
-        start = _moment(arguments, "from", end - DAY_S)
+        end = moment(arguments, "to", self._clock.wall())
+        start = moment(arguments, "from", end - DAY_S)
         if start >= end:
             raise Refused(400, "span", "from must be before to")
         return start, end
@@ -241,20 +264,3 @@ class Answers:
 def _meters(told: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
     meters = told.get("meters")
     return meters if isinstance(meters, Mapping) else {}
-
-
-def _moment(arguments: Arguments, key: str, default: float) -> float:
-    try:
-        moment = float(arguments.get(key, default))
-    except ValueError:
-        moment = math.nan
-    if not 0 <= moment < 1e11:
-        raise Refused(400, key, f"{key}: expected UTC seconds since 1970, like 1767225600")
-    return moment
-
-
-def _whole(arguments: Arguments, key: str, default: int, most: int) -> int:
-    text = arguments.get(key, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 0 < int(text) <= most):
-        raise Refused(400, key, f"{key}: expected a whole number from 1 to {most}")
-    return int(text)

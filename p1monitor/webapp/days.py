@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from typing import NamedTuple
 
 from p1monitor.p1.times import central
 
@@ -36,6 +37,22 @@ def today_and_yesterday(now: datetime) -> tuple[Day, Day, float]:
     today = _day(midnight, to_posix)
     yesterday = _day(midnight - DAY, to_posix)
     return today, yesterday, min(to_posix(naive - DAY), yesterday.end)
+
+
+class Edge(NamedTuple):
+    """A midnight: the date that begins, and POSIX seconds."""
+
+    date: date
+    at: float
+
+
+def weeks(month: str, now: datetime) -> list[Edge]:
+    """The edges of a month's weeks, counted from its first day; the last one may be shorter. ValueError: that is no month."""
+    begin = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 -- local time of the meter, see rule
+    end = (begin + timedelta(days=31)).replace(day=1)
+    naive = [begin + timedelta(weeks=week) for week in range(5)]
+    to_posix = rule(now)
+    return [Edge(one.date(), to_posix(one)) for one in (*(one for one in naive if one < end), end)]
 
 
 def rule(now: datetime) -> Callable[[datetime], float]:
