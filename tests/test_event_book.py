@@ -13,6 +13,7 @@ from p1monitor.p1.event_codes import EVENTS, NORMAL, UNDERVOLTAGE
 from p1monitor.p1.records import Event, Received
 from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.own_events import KILLED, STARTED, WAITING_MOST, OwnEvents, own_event
+from p1monitor.recorder.pace import WANTED_S
 from tests.readings import METER, WINTER
 from tests.recording import House, house, path, second
 
@@ -103,12 +104,12 @@ def words_of(house: House) -> list[str]:
     return [str(one[0]) for one in house.rows("event", "words")]
 
 
-def test_whbeganwe_tell_of_ourselves_is_saved_beganonce(house: House) -> None:
+def test_what_we_tell_of_ourselves_is_saved_once(house: House) -> None:
     house.recorder.deliver([house.see(second(0, 0))])
     for words in (STARTED, KILLED, STARTED):
         house.recorder.happened(METER, own_event(words, Received(NOON.timestamp(), 0.0)))
-    house.recorder.deliver([])
-    house.recorder.deliver([])
+    house.looked()
+    house.looked()
     assert words_of(house) == [STARTED, KILLED, STARTED]
     assert {one[0] for one in house.rows("event", "moment")} == {int(NOON.timestamp())}
 
@@ -116,12 +117,13 @@ def test_whbeganwe_tell_of_ourselves_is_saved_beganonce(house: House) -> None:
 def test_it_waits_until_the_host_knows_the_time(path: Path) -> None:
     house = House(path, trusted=False)
     house.recorder.happened(METER, own_event(STARTED, Received(5.0, house.clock.monotonic(), known=False)))
-    house.recorder.deliver([])
+    house.looked()
     assert words_of(house) == []
-    house.clock.now += 40
     house.trusted = True
-    house.recorder.deliver([])
-    assert house.rows("event", "received") == [(house.clock.wall() - 40,)]
+    came = house.clock.wall()
+    house.looked()
+    house.looked()
+    assert house.rows("event", "received") == [(came - WANTED_S,)]
     house.recorder.close()
 
 

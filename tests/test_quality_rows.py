@@ -53,7 +53,7 @@ def feed(house: House, *spans: range, **more: object) -> None:
     for span in spans:
         house.recorder.deliver([house.see(telegram(at, **more)) for at in span])  # type: ignore[arg-type]  # what it takes
     house.clock.now += 3600
-    house.recorder.deliver([])
+    house.looked()
 
 
 def test_ten_minutes_are_a_row(house: House) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from p1monitor import config, rules
 from p1monitor.password import make_line
-from p1monitor.settings import MeterSettings, SourceSettings
+from p1monitor.settings import MeterSettings, SourceSettings, Thresholds
 from tests.services import program
 
 FOLDER = Path(__file__).parent.parent / "systemd"
@@ -98,7 +98,10 @@ def test_example_has_every_key_once_in_its_table() -> None:
         elif key := re.match(r"([a-z_]+) = ", line):
             found[table].append(key[1])
     expected = {name: [field.name for field in dataclasses.fields(kind)] for name, (kind, _) in rules.TABLES.items()}
-    expected["meter"] = [field.name for field in dataclasses.fields(MeterSettings) if field.name not in {"source", "roles"}]
+    expected["meter"] = [
+        field.name for field in dataclasses.fields(MeterSettings) if field.name not in {"source", "roles", "quality"}
+    ]
+    expected["meter.quality"] = [field.name for field in dataclasses.fields(Thresholds)]
     expected["meter.roles"] = ["gas"]  # as an example: a key is a role
     expected["meter.source"] = [field.name for field in dataclasses.fields(SourceSettings)]
     assert {name: sorted(keys) for name, keys in found.items()} == {name: sorted(keys) for name, keys in expected.items()}

@@ -186,9 +186,9 @@ def _answers(app: Flask, answers: Answers) -> None:
     def report(month: str) -> Response:
         return Response(answers.report(month, request.args), mimetype="text/html")
 
-    @app.get("/api/v1/periods/<name>")
-    def period(name: str) -> Response:
-        return _json(answers.period(name, request.args))
+    @app.get("/api/v1/periods/<period>")
+    def period(period: str) -> Response:
+        return _json(answers.period(period, request.args))
 
     @app.get("/healthz")
     def healthz() -> Response:

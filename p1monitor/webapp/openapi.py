@@ -11,6 +11,7 @@ from p1monitor import __version__
 from p1monitor.p1.event_codes import PHASES
 from p1monitor.recorder.event_book import KINDS
 from p1monitor.recorder.queries import PROFILES
+from p1monitor.webapp import periods
 
 Schema = Mapping[str, Any]
 _JSON, _CSV, _STREAM = "application/json", "text/csv", "text/event-stream"
@@ -68,6 +69,7 @@ _SERIES: Schema = {
     **_object(start=_list(_NUMBER), end=_list(_NUMBER)),
     "additionalProperties": _object(min=_list(_NUMBER_OR_NULL), mean=_list(_NUMBER_OR_NULL), max=_list(_NUMBER_OR_NULL)),
 }
+_SPENT = {"start": _NUMBER, "end": _NUMBER, "used": _map(_map(_NUMBER_OR_NULL)), "power": _map(_ANY)}
 _ERROR = _object(error=_object(key=_TEXT, text=_TEXT))
 
 
@@ -87,6 +89,8 @@ _PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "to": Parameter("UTC seconds since 1970", _MOMENT),
         "names": Parameter("1 to 16 names of values, with commas between them", _TEXT),
         "points": Parameter("at most about so many rows", {"type": "integer", "minimum": 1, "maximum": 4000}),
+        "date": Parameter("a date in it, as 2026-11-20, 2026-11 or 2026; today if absent", _TEXT),
+        "period": Parameter("which", {"enum": list(periods.KINDS)}, "path"),
         "limit": Parameter("at most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
         "kind": Parameter(f"with commas between them: {', '.join(KINDS)}", _TEXT),
         "phase": Parameter("of this phase only", {"enum": list(PHASES)}),
@@ -117,6 +121,24 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
         "/api/v1/today": Route(
             "what was used today, and yesterday until this time of day",
             _object(at=_NUMBER, today=_object(**_DAY), yesterday=_object(**_DAY, until=_NUMBER)),
+        ),
+        "/api/v1/used": Route("how far each register went between two moments, and the powers", _object(**_SPENT), _SPAN),
+        "/api/v1/periods/{period}": Route(
+            "a day, week, month or year cut into bars",
+            _object(
+                period=_TEXT,
+                date=_TEXT,
+                previous=_TEXT,
+                next=_TEXT,
+                at=_NUMBER,
+                first=_TEXT_OR_NULL,
+                edges=_list(_NUMBER),
+                local=_list(_TEXT),
+                steps=_map(_map(_list(_NUMBER_OR_NULL))),
+                used=_SPENT["used"],
+                power=_SPENT["power"],
+            ),
+            ("period", "meter", "date"),
         ),
         "/api/v1/series": Route("columns between two moments", _SERIES, (*_SPAN, "names", "points")),
         "/api/v1/profiles/{name}": Route(
