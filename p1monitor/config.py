@@ -257,7 +257,10 @@ def _check_web(table: _Table, web: WebSettings) -> None:
 def _check_mqtt(table: _Table, mqtt: MqttSettings) -> None:
     if mqtt.password_file and not mqtt.username:
         table.wrong("password_file", "needs username beside it")
-    if mqtt.ca_file and not mqtt.tls:
-        table.wrong("ca_file", "has no meaning without tls = true")
+    for key in ("ca_file", "certificate_file", "key_file"):
+        if getattr(mqtt, key) and not mqtt.tls:
+            table.wrong(key, "has no meaning without tls = true")
+    if mqtt.key_file and not mqtt.certificate_file:
+        table.wrong("key_file", "needs certificate_file beside it")
     if mqtt.discovery == mqtt.topic:
         table.wrong("discovery", "is the same as topic: our own status would look like Home Assistant's")
