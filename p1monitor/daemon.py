@@ -56,6 +56,7 @@ class Daemon:
             url=_url(settings),
             stale_after=self.status.stale_after,
             knows_time=self._host.trusted,
+            frames=self.status.frames,
         )
         self._terms = {meter.name: terms(meter) for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}

@@ -87,6 +87,12 @@ class Status:
             period = self._meters.get(meter, _METER)["period_s"]
         return max(STALE_PERIODS * (PERIOD_UNKNOWN_S if period is None else period), STALE_LEAST_S)
 
+    def frames(self, meter: str) -> tuple[int, int]:
+        """Valid telegrams of a meter so far, and what was refused."""
+        with self._lock:
+            table = self._meters.get(meter, _METER)
+            return int(table["telegrams"]), sum(table["refused"].values())
+
     def stale(self, meter: str) -> bool:
         """Tell whether the meter has been silent for too long, or has not spoken yet."""
         age = self.age(meter)

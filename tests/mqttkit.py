@@ -91,7 +91,7 @@ def certify(folder: Path) -> Path:
     openssl = program("openssl", "openssl")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     signed = ("-days", "2", "-extfile", "names", "-out", "server.crt")
-    steps = (
+    steps: tuple[tuple[str, ...], ...] = (
         ("req", "-x509", *key, "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.crt"),
         ("req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr"),
         ("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", *signed),

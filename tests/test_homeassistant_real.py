@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,8 @@ from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.records import Device, Measurement
 from p1monitor.sinks import House
 from p1monitor.sinks.homeassistant import entities
-from p1monitor.sinks.retained import Retained
+from p1monitor.sinks.homeassistant_extras import EXTRAS
+from p1monitor.sinks.retained import GONE_S, Retained
 from p1monitor.sinks.topics import Topics
 from tests.hass import HomeAssistant, homeassistant, until
 from tests.meter_with_gas import reading
@@ -38,7 +39,8 @@ from p1monitor.sinks import House
 from p1monitor.sinks.mqtt import build
 from tests.hass import HomeAssistant, until
 from tests.meter_with_gas import reading
-house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", stale_after=lambda _: 5.0)
+from p1monitor.p1.records import Event
+house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", stale_after=lambda _: 5.0, frames=lambda _: (3, 1))
 sink = build(MqttSettings(host="127.0.0.1", port=int(sys.argv[1]), interval=0), house)
 sink.open()
 for line in sys.stdin:
@@ -46,7 +48,10 @@ for line in sys.stdin:
     if order is None:
         sink.deliver(())
     else:
-        sink.deliver([reading(monotonic=time.monotonic(), **order)])
+        happened = order.pop("happened", None)
+        one = reading(monotonic=time.monotonic(), **order)
+        events = (Event(one.at, one.received, happened[0], None, happened[1]),) if happened else ()
+        sink.deliver([one._replace(events=events)])
     print("done", flush=True)
 sink.close()
 """
@@ -104,6 +109,15 @@ EXPECTED = {
 PEAK = [["1-0:1.6.0", "260105184500W", "02.345*kW"], ["1-0:0.2.99", "unknown"]]
 
 
+def never_yet(unique: str) -> bool:
+    """Whether it is an event entity: they have no state until something happens."""
+    return unique.endswith("events")
+
+
+def outlives(unique: str) -> bool:
+    return unique.removeprefix(MAIN) in {name for name, extra in EXTRAS.items() if extra.outlives}
+
+
 def seen(state: Any) -> tuple[object, ...]:
     about = state["attributes"]
     return (state["state"], *(about.get(key) for key in ("device_class", "state_class", "unit_of_measurement")))
@@ -117,7 +131,26 @@ def test_a_meters_life_in_home_assistant(homeassistant: HomeAssistant, mosquitto
     first = homeassistant.states()
     print(len(first), "entities")
     assert MAIN + "message_text" not in first
-    assert not [state for state in first.values() if state["state"] in {"unknown", "unavailable"}]
+    assert not [unique for unique, state in first.items() if state["state"] in {"unknown", "unavailable"} and not never_yet(unique)]
+    assert (first[MAIN + "link_quality"]["state"], first[MAIN + "link_quality"]["attributes"]["unit_of_measurement"]) == (
+        "75.0",
+        "%",
+    )
+    assert first[MAIN + "last_telegram"]["state"] == "2026-01-10T12:00:01+00:00"
+
+    # What happened, and what the grid company said: told once, as events
+    daemon.deliver(1, extra=PEAK, happened=["swap", "another meter"])
+    until(lambda: homeassistant.states()[MAIN + "events"]["attributes"]["event_type"] == "swap")
+    assert homeassistant.states()[MAIN + "events"]["attributes"]["words"] == "another meter"
+    daemon.deliver(1, extra=PEAK, happened=["power quality", "a sag"])
+    until(lambda: homeassistant.states()[MAIN + "events"]["attributes"]["event_type"] == "power_quality")
+    daemon.deliver(1, extra=PEAK, happened=["comet", "was not announced"])
+    until(lambda: homeassistant.states()[MAIN + "events"]["attributes"]["event_type"] == "other")
+    assert homeassistant.states()[MAIN + "message_events"]["state"] == "unknown"
+    daemon.deliver(1, extra=PEAK, happened=["message", "message: hello"])
+    until(lambda: homeassistant.states()[MAIN + "message_events"]["attributes"]["event_type"] == "message")
+    assert homeassistant.states()[MAIN + "message_events"]["attributes"]["words"] == "message: hello"
+    assert homeassistant.states()[MAIN + "events"]["attributes"]["words"] == "was not announced"
 
     devices = {
         next(iter(device["identifiers"]))[1]: device
@@ -139,13 +172,15 @@ def test_a_meters_life_in_home_assistant(homeassistant: HomeAssistant, mosquitto
 
     # A meter that falls silent, and one that stops, and one that dies
     def all_unavailable() -> bool:
-        return {state["state"] for state in homeassistant.states().values()} == {"unavailable"}
+        told = {unique: state["state"] for unique, state in homeassistant.states().items()}
+        return {state for unique, state in told.items() if not outlives(unique)} == {"unavailable"}
 
     def silent() -> bool:
         daemon.heartbeat()
         return all_unavailable()
 
     until(silent)
+    assert homeassistant.states()[MAIN + "last_telegram"]["state"] != "unavailable", "it is wanted most of all now"
     daemon.deliver(4, extra=PEAK)
     until(lambda: seen(homeassistant.states()[MAIN + "power_w"])[0] == "735")
     daemon.stop()
@@ -204,16 +239,45 @@ def test_home_assistant_accepts_every_row_of_the_catalogue(homeassistant: HomeAs
         for medium in sorted({*MEDIA.values(), "unknown"})
     )
     everything = reading()._replace(values=values, devices=devices)
-    retained = Retained(House("abc123", ("home",), "0.1.0"), Topics("p1monitor", "homeassistant"), 10)
+    retained = Retained(House("abc123", ("home",), "0.1.0", frames=lambda _: (3, 1)), Topics("p1monitor", "homeassistant"), 10)
     messages = {**retained.take(everything, 0.0), **retained.ages(0.0), **retained.everything()}
     # What is announced switched off is never looked at closely: here all of it is switched on.
     switched_on = {topic: text.replace('"en": false', '"en": true') for topic, text in messages.items()}
     outgoing: publish.MessagesList = [(topic, text, 1, True) for topic, text in switched_on.items()]
     publish.multiple(outgoing, hostname=mosquitto.host, port=mosquitto.port)
-    wanted = len(entities(everything))
+    wanted = len(entities(everything)) + len(EXTRAS)
     print(wanted, "entities")
     until(lambda: len(homeassistant.states()) == wanted)
-    until(lambda: not [name for name, state in homeassistant.states().items() if state["state"] in {"unknown", "unavailable"}])
+    idle = {MAIN + name for name in EXTRAS if never_yet(name)}
+    until(lambda: idle == {name for name, one in homeassistant.states().items() if one["state"] in {"unknown", "unavailable"}})
+    assert homeassistant.complaints() == []
+
+
+def test_a_device_that_is_gone_vanishes_and_so_does_an_entity(homeassistant: HomeAssistant, mosquitto: Mosquitto) -> None:
+    retained = Retained(House("abc123", ("home",), "0.1.0"), Topics("p1monitor", "homeassistant"), 10)
+    house = f"homeassistant/device/{MAIN.removesuffix('-')}/config"
+
+    def send(messages: Mapping[str, str]) -> None:
+        outgoing: publish.MessagesList = [(topic, text, 1, True) for topic, text in messages.items()]
+        publish.multiple(outgoing, hostname=mosquitto.host, port=mosquitto.port)
+
+    before = retained.take(reading(), 0.0)
+    old = json.loads(before[house])
+    old["cmps"]["of_old"] = {"p": "sensor", "uniq_id": MAIN + "of_old", "name": "Of old", "val_tpl": "1"}
+    send({**before, house: json.dumps(old)})
+    send({**retained.ages(0.0), **retained.everything(), house: json.dumps(old)})
+    until(lambda: {MAIN + "of_old", MAIN + "gas-gas_m3", MAIN + "power_w"} <= homeassistant.states().keys())
+
+    again = Retained(House("abc123", ("home",), "0.1.0"), Topics("p1monitor", "homeassistant"), 10)
+    again.recall(house, json.dumps(old), 0.0)
+    again.recall(house.replace("-home/", "-home-water/"), before[house.replace("-home/", "-home-water/")], 0.0)
+    send(again.take(reading(2, water=None), 0.0))
+    until(lambda: MAIN + "of_old" not in homeassistant.states())
+    send(again.take(reading(3, water=None), 10.0))
+    assert MAIN + "water-water_m3" in homeassistant.states()
+    send(again.take(reading(4, water=None), GONE_S))
+    until(lambda: MAIN + "water-water_m3" not in homeassistant.states())
+    assert {MAIN + "gas-gas_m3", MAIN + "power_w"} <= homeassistant.states().keys()
     assert homeassistant.complaints() == []
 
 

@@ -43,6 +43,8 @@ QUEUED_PER_METER = 30
 UNSENT_MOST, UNSENT_WAIT_S = 100, 1.0
 #: Home Assistant asks for a pause before everybody answers its birth message at once.
 BIRTH_DELAY_S = (1.0, 10.0)
+#: Announcements of an earlier life that are looked at: some devices per meter; and the longest, of some hundred entities.
+ANNOUNCED_MOST, ANNOUNCEMENT_MOST = 100, 1 << 20
 _uniform = SystemRandom().uniform
 
 _PROTOCOLS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
@@ -68,12 +70,14 @@ class MqttSink:
         self._settings, self._house, self._clock, self._delay = settings, house, clock, delay
         self._topics = Topics(settings.topic, settings.discovery)
         self._retained = Retained(house, self._topics, settings.interval)
+        self._mine = f"/p1monitor-{house.installation}-"
         self._broker = f"the MQTT broker {settings.host}:{settings.port}"
         self._client: Client | None = None
         self._unsent: deque[MQTTMessageInfo] = deque()
         self._birth_due: float | None = None
         # Written by paho's thread:
         self._answered, self._connected, self._stale, self._born = Event(), Event(), Event(), Event()
+        self._announced: deque[tuple[str, str]] = deque(maxlen=ANNOUNCED_MOST)
         self._trouble = f"{self._broker} does not answer yet"
         self._closing = False
 
@@ -92,6 +96,8 @@ class MqttSink:
         """Publish what is new; after a reconnect and after Home Assistant's birth, all that is retained."""
         now = self._clock.monotonic()
         changed: dict[str, str] = {}
+        while self._announced:
+            self._retained.recall(*self._announced.popleft(), now)
         for reading in readings:
             changed |= self._retained.take(reading, now)
         changed |= self._retained.ages(now)
@@ -210,7 +216,7 @@ class MqttSink:
             self._trouble = f"{self._broker} {REFUSALS.get(str(reason), f'refuses the connection ({reason})')}"
         else:
             if self._topics.discovery:
-                client.subscribe(self._topics.birth)
+                client.subscribe([(self._topics.birth, 0), (self._topics.announcements, 0)])
             self._trouble = f"the connection to {self._broker} was lost"
             self._stale.set()
             self._connected.set()
@@ -230,8 +236,11 @@ class MqttSink:
             self._answered.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        if message.payload == ONLINE.encode():
-            self._born.set()
+        if message.topic == self._topics.birth:
+            if message.payload == ONLINE.encode():
+                self._born.set()
+        elif message.retain and message.payload and self._mine in message.topic and len(message.payload) <= ANNOUNCEMENT_MOST:
+            self._announced.append((message.topic, message.payload.decode(errors="replace")))
 
 
 def _waits(info: MQTTMessageInfo, seconds: float = 0.0) -> bool:
