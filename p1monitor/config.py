@@ -36,6 +36,8 @@ _T = TypeVar("_T")
 FILE_MAX = 1 << 20
 #: Keys and passwords are short; a longer file is not one.
 SECRET_MAX = 64 * 1024
+#: Where DSMR-reader's topics stand.
+COMPAT_ROOT = "dsmr"
 
 
 class ConfigError(Exception):
@@ -264,3 +266,5 @@ def _check_mqtt(table: _Table, mqtt: MqttSettings) -> None:
         table.wrong("key_file", "needs certificate_file beside it")
     if mqtt.discovery == mqtt.topic:
         table.wrong("discovery", "is the same as topic: our own status would look like Home Assistant's")
+    if mqtt.compat and mqtt.topic.split("/")[0] == COMPAT_ROOT:
+        table.wrong("compat", f"its topics are {COMPAT_ROOT}/…, and so is topic")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Mapping
+from datetime import datetime
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Protocol, Self
@@ -20,7 +22,8 @@ from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.settings import MeterSettings, Settings
-from p1monitor.sinks import House, Policy, Sink
+from p1monitor.sinks import House, Policy, Sink, Spent
+from p1monitor.spent import spent
 from p1monitor.status import Status
 from p1monitor.terms import terms
 
@@ -48,6 +51,7 @@ class Daemon:
         names = tuple(meter.name for meter in settings.meters)
         self.live = Live(names)
         self._store = store.Store(settings.history.path) if settings.history else None
+        self._queries = queries.Queries(settings.history.path) if settings.history else None
         self._host = HostClock(clock)
         self.house = House(
             installation=self._store.installation() if self._store else "p1monitor",
@@ -57,6 +61,7 @@ class Daemon:
             stale_after=self.status.stale_after,
             knows_time=self._host.trusted,
             frames=self.status.frames,
+            spent=self._spent,
         )
         self._terms = {meter.name: terms(meter) for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
@@ -68,7 +73,6 @@ class Daemon:
             self._store.opened_for(names)
         self._fanout = Fanout([self.live], self._runners)
         self._server: Closable | None = None
-        self._queries = queries.Queries(settings.history.path) if settings.history else None
         try:
             self.readers = [self._reader(meter) for meter in settings.meters]
         except BaseException:
@@ -206,6 +210,9 @@ class Daemon:
 
     def _memory_of(self, meter: str) -> Memory | None:
         return next((reader.memory for reader in self.readers if reader.meter == meter), self._memories.get(meter))
+
+    def _spent(self, meter: str, at: datetime) -> Mapping[str, Spent]:
+        return spent(self._queries, meter, at) if self._queries else {}
 
     def _dropped(self, key: str, number: int) -> None:
         self.status.count(f"refused:{key}", number, sink="recorder")

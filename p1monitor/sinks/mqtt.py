@@ -22,6 +22,7 @@ from p1monitor.clock import SYSTEM, Clock
 from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House, Policy, SinkError, tls
+from p1monitor.sinks.dsmr_reader import Tree
 from p1monitor.sinks.mqtt_words import CHECK_PORT, HANGS_UP, REFUSALS, SILENT, why, word_of
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
@@ -39,6 +40,8 @@ OPEN_WAIT_S = 3.0
 FAREWELL_WAIT_S, THREAD_WAIT_S = 2.0, 2.0
 #: Messages per meter that paho may hold for a slow broker: everything of a meter with five devices, twice over.
 QUEUED_PER_METER = 30
+#: And those of DSMR-reader's topics, twice over.
+QUEUED_COMPAT = 200
 #: Live readings (1 KB each) that may lie unsent in paho's buffer, and how long a fuller one is waited for.
 UNSENT_MOST, UNSENT_WAIT_S = 100, 1.0
 #: Home Assistant asks for a pause before everybody answers its birth message at once.
@@ -69,7 +72,8 @@ class MqttSink:
     ) -> None:
         self._settings, self._house, self._clock, self._delay = settings, house, clock, delay
         self._topics = Topics(settings.topic, settings.discovery)
-        self._retained = Retained(house, self._topics, settings.interval)
+        tree = Tree() if settings.compat else None
+        self._retained = Retained(house, self._topics, settings.interval, tree)
         self._mine = f"/p1monitor-{house.installation}-"
         self._broker = f"the MQTT broker {settings.host}:{settings.port}"
         self._client: Client | None = None
@@ -180,7 +184,7 @@ class MqttSink:
         client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol)
         client.will_set(self._topics.status, OFFLINE, qos=settings.qos, retain=True)
         client.reconnect_delay_set(RECONNECT_FIRST_S, RECONNECT_MOST_S)
-        client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)))
+        client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)) + QUEUED_COMPAT)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
         try:

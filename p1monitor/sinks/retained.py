@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p1monitor.p1.records import Reading, Received
 from p1monitor.sinks import House
+from p1monitor.sinks.dsmr_reader import Tree, periods
 from p1monitor.sinks.health import EVERY_S, Health, health_text
 from p1monitor.sinks.homeassistant import Announcer, Entity, entities, recalled
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, device_text, message_text, reading_text
@@ -17,7 +18,7 @@ GONE_S = 86_400.0
 class Retained:
     """The retained messages of one daemon. Each method gives back what has changed by it."""
 
-    def __init__(self, house: House, topics: Topics, interval: float) -> None:
+    def __init__(self, house: House, topics: Topics, interval: float, tree: Tree | None = None) -> None:
         self._house, self._topics, self._interval = house, topics, interval
         self._announcer = Announcer(house, topics, interval)
         self._held: dict[str, str] = {}
@@ -28,6 +29,8 @@ class Retained:
         self._due: dict[str, float] = {}
         self._there: dict[str, dict[str, float]] = {}  # meter -> role -> when a telegram last named it
         self._gone: dict[str, dict[str, dict[str, str]]] = {}  # meter -> role -> name -> platform: to be let go of
+        self._tree = tree  # of the first meter: its topics do not say whose they are
+        self._counted: float | None = None
         self._recalled: set[str] = set()
         self._health = {meter: Health() for meter in house.meters}
         self._looked: dict[str, tuple[float, bool]] = {}  # meter -> when its line was looked at, and whether it spoke
@@ -44,6 +47,8 @@ class Retained:
         if now >= self._due.get(meter, now):
             self._due[meter] = now + self._interval * (1 - EARLY)
             changed |= self._hold(self._topics.of(meter, "reading"), reading_text(reading))
+            if self._tree and meter == self._house.meters[0]:
+                changed |= self._grown(self._tree, reading, now)
         for device in reading.devices:
             if (text := device_text(reading, device)) is not None:
                 changed |= self._hold(self._topics.of(meter, device.role), text)
@@ -59,6 +64,17 @@ class Retained:
             fresh = heard is not None and now - heard < self._house.stale_after(meter)
             changed |= self._look(meter, now, fresh) if heard is not None else {}
             changed |= self._hold(self._topics.of(meter, "status"), ONLINE if fresh else OFFLINE)
+        return changed
+
+    def _grown(self, tree: Tree, reading: Reading, now: float) -> dict[str, str]:
+        """What has changed of the topics of DSMR-reader; what was used in a period is asked for once a minute."""
+        told = tree.topics(reading, self._house.frames(reading.meter)[1])
+        if reading.at is not None and (self._counted is None or now - self._counted >= EVERY_S):
+            self._counted = now
+            told |= periods(self._house.spent(reading.meter, reading.at))
+        changed: dict[str, str] = {}
+        for topic, text in told.items():
+            changed |= self._hold(topic, text)
         return changed
 
     def _look(self, meter: str, now: float, fresh: bool) -> dict[str, str]:

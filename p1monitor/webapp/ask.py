@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
+from p1monitor import days
 from p1monitor.clock import Clock
 from p1monitor.live import Live
 from p1monitor.p1.catalogue import row_of
-from p1monitor.webapp import days, payload
+from p1monitor.webapp import payload
 
 #: Names of one series answer: a chart shows a dozen lines at most.
 MOST_NAMES = 16

@@ -38,6 +38,13 @@ def today_and_yesterday(now: datetime) -> tuple[Day, Day, float]:
     return today, yesterday, min(to_posix(naive - DAY), yesterday.end)
 
 
+def starts(now: datetime) -> dict[str, float]:
+    """When the day, the month and the year of this moment began."""
+    to_posix = _rule(now)
+    day = now.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    return {"day": to_posix(day), "month": to_posix(day.replace(day=1)), "year": to_posix(day.replace(month=1, day=1))}
+
+
 def _rule(now: datetime) -> Callable[[datetime], float]:
     """From local time to POSIX seconds: by the host's zone if it agrees with the meter now, else by the meter's offset.
 
