@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Protocol, Self
@@ -23,6 +24,7 @@ from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.settings import MeterSettings, Settings
 from p1monitor.sinks import House, Policy, Sink, Spent
+from p1monitor.sizes import sizes
 from p1monitor.spent import spent
 from p1monitor.status import Status
 from p1monitor.terms import terms
@@ -205,7 +207,9 @@ class Daemon:
             return None
         from p1monitor.webapp import create_app, serve  # noqa: PLC0415 - Flask only where there is a page
 
-        app = create_app(self.live, self._queries, self.status, settings.web, self._clock)
+        append_crc = settings.relay is not None and settings.relay.append_crc
+        told = partial(sizes, settings.history.path if settings.history else None)
+        app = create_app(self.live, self._queries, self.status, settings.web, self._clock, append_crc=append_crc, sizes=told)
         return serve(app, settings.web.listen)
 
     def _memory_of(self, meter: str) -> Memory | None:

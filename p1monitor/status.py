@@ -37,6 +37,7 @@ _SINK: Mapping[str, Any] = {
     "dropped": 0,
     "retries": 0,
     "queued": 0,
+    "waiting_since": None,
     "last_error": None,
     "since": None,
 }
@@ -110,6 +111,8 @@ class Status:
             table["stale"] = self.stale(name)
             table["stale_after_s"] = self.stale_after(name)
         for table in sinks.values():
+            since = table.pop("waiting_since")
+            table["lag_s"] = 0.0 if since is None else round(self._clock.monotonic() - since, 3)
             table["since"] = None if table["since"] is None else began + table["since"]
         return {
             "version": self._version,
