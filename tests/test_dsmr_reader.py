@@ -27,6 +27,7 @@ from tests.services import Mosquitto
 __all__ = ["clock", "homeassistant", "settings"]  # fixtures
 
 DAY = {"energy_import_t1_kwh": "1.250", "energy_import_t2_kwh": "3.000", "energy_export_t1_kwh": "0.100"}
+DAY["gas_m3"] = "9.999"  # which the reading knows better
 MONTH = {"energy_import_kwh": "120.001", "energy_export_kwh": "33.000", "gas_m3": "45.100"}
 
 
@@ -36,6 +37,8 @@ def spent(_meter: str, _at: datetime) -> Mapping[str, Spent]:
 
 HOUSE = House("abc123", ("home", "shed"), "0.1.0", frames=lambda _: (100, 7), spent=spent, stale_after=lambda _: 60.0)
 QUARTER = with_value(reading(1), "last_average_power_15m_w", Measurement(Decimal(1234), "W", ""))
+QUARTER = with_value(QUARTER, "energy_import_today_kwh", Measurement(Decimal("4.250"), "kWh", ""))
+QUARTER = with_device_value(QUARTER, "gas", "gas_today_m3", Measurement(Decimal("0.777"), "m3", ""))
 
 #: Topic below dsmr/ -> text, of the reading above.
 TOLD = {
@@ -64,6 +67,8 @@ TOLD = {
     "meter-stats/power_failure_count": "12",
     "meter-stats/voltage_sag_count_l1": "3",
     "meter-stats/rejected_telegrams": "7",
+    "day-consumption/electricity_merged": "4.250",
+    "day-consumption/gas": "0.777",
     "day-consumption/electricity1": "1.250",
     "day-consumption/electricity2": "3.000",
     "day-consumption/electricity1_returned": "0.100",

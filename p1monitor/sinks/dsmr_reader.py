@@ -53,8 +53,15 @@ PERIOD: Mapping[str, str] = {
     "electricity_returned_merged": "energy_export_kwh",
     "gas": _GAS,
 }
+#: Leaf of the day -> name of the value; of gas, of its device. These the reading itself has, newer than any history.
+TODAY: Mapping[str, str] = {
+    "electricity_merged": "energy_import_today_kwh",
+    "electricity_returned_merged": "energy_export_today_kwh",
+    "gas": "gas_today_m3",
+}
+DAY = "day-consumption"
 #: Branch -> period.
-PERIODS: Mapping[str, str] = {"day-consumption": "day", "current-month": "month", "current-year": "year"}
+PERIODS: Mapping[str, str] = {DAY: "day", "current-month": "month", "current-year": "year"}
 
 
 class Tree:
@@ -74,6 +81,7 @@ class Tree:
             **_under("reading", {"id": str(reading.seq), **flat}),
             **_under("meter-stats", {**dict(_stats(reading)), "rejected_telegrams": str(refused)}),
             **_under("consumption/gas", dict(self._gas_use(gas))),
+            **_under(DAY, dict(_today(reading))),
             **_under("consumption/quarter-hour-peak-electricity", dict(_quarter(reading))),
         }
 
@@ -100,13 +108,12 @@ class Tree:
 
 def periods(spent: Mapping[str, Spent]) -> dict[str, str]:
     """Day, month and year: what was used in each, as far as it is known."""
-    return {
-        topic: text
-        for branch, period in PERIODS.items()
-        for topic, text in _under(
-            branch, {leaf: _number(spent[period][name]) for leaf, name in PERIOD.items() if name in spent.get(period, {})}
-        ).items()
-    }
+    told: dict[str, str] = {}
+    for branch, period in PERIODS.items():
+        used = spent.get(period, {})
+        leaves = {leaf: _number(used[name]) for leaf, name in PERIOD.items() if name in used}
+        told |= _under(branch, {leaf: text for leaf, text in leaves.items() if branch != DAY or leaf not in TODAY})
+    return told
 
 
 def _reading(reading: Reading, gas: Measurement | None) -> Iterator[tuple[str, str]]:
@@ -126,6 +133,13 @@ def _stats(reading: Reading) -> Iterator[tuple[str, str]]:
         one = reading.values.get(name)
         if one is not None and one.value is not None and not one.held:
             yield leaf, str(one.value)
+
+
+def _today(reading: Reading) -> Iterator[tuple[str, str]]:
+    gas = next((one.values for one in reading.devices if one.role == "gas"), {})
+    for leaf, name in TODAY.items():
+        if (one := _known(reading.values.get(name) or gas.get(name))) is not None:
+            yield leaf, _number(one.value)
 
 
 def _quarter(reading: Reading) -> Iterator[tuple[str, str]]:
