@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from p1monitor.p1.records import Received
-from p1monitor.sinks import House
+from p1monitor.sinks import House, Spent
 from p1monitor.sinks.health import EVERY_S, LOOKS, Health
 from p1monitor.sinks.homeassistant import ANNOUNCED_MOST, recalled
 from p1monitor.sinks.homeassistant_extras import EXTRAS, KINDS, MESSAGE
@@ -127,3 +130,32 @@ def test_what_is_no_announcement_is_left_alone() -> None:
         assert recalled("", text) == (frozenset(), {})
     many = {f"x{n}": {"p": "sensor"} for n in range(3 * ANNOUNCED_MOST)}
     assert len(recalled("", json.dumps({"cmps": many}))[1]) == ANNOUNCED_MOST
+
+
+def test_what_was_used_this_month_is_told_where_the_history_knows_it() -> None:
+    used = {"energy_import_kwh": Decimal("120.001"), "energy_import_t1_kwh": Decimal(1), "gas_m3": Decimal("45.100")}
+    asked = []
+
+    def spent(meter: str, at: datetime) -> Mapping[str, Spent]:
+        asked.append((meter, at))
+        return {"month": used if len(asked) > 1 else {}}
+
+    kept = Retained(replace(HOUSE, spent=spent), TOPICS, 10)
+    first = kept.take(reading(1), 0.0)
+    assert "p1monitor/home/month" not in first
+    assert not [name for name in components(first[MAIN]) if name.startswith("month")]
+    assert MAIN not in kept.take(reading(2), EVERY_S - 1)
+    then = kept.take(reading(3), EVERY_S)
+    assert json.loads(then["p1monitor/home/month"]) == {"meter": "home", "energy_import_kwh": 120.001, "gas_m3": 45.1}
+    assert {name for name in components(then[MAIN]) if name.startswith("month")} == {"month_energy_import_kwh", "month_gas_m3"}
+    gas = components(then[MAIN])["month_gas_m3"]
+    assert (gas["name"], gas["dev_cla"], gas["stat_cla"], gas["stat_t"]) == (
+        "Gas this month",
+        "gas",
+        "total_increasing",
+        "p1monitor/home/month",
+    )
+    assert asked == [("home", reading(1).at), ("home", reading(3).at)]
+    again = Retained(HOUSE, TOPICS, 10)
+    again.recall(MAIN, then[MAIN], 0.0)
+    assert not [one for one in components(again.take(reading(4), 0.0)[MAIN]).values() if one.keys() == {"p"}], "it comes again"

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +21,7 @@ from p1monitor.p1.records import Device, Measurement
 from p1monitor.sinks import House
 from p1monitor.sinks.homeassistant import entities
 from p1monitor.sinks.homeassistant_extras import EXTRAS
-from p1monitor.sinks.retained import GONE_S, Retained
+from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import Topics
 from tests.hass import HomeAssistant, homeassistant, until
 from tests.meter_with_gas import reading
@@ -40,7 +40,10 @@ from p1monitor.sinks.mqtt import build
 from tests.hass import HomeAssistant, until
 from tests.meter_with_gas import reading
 from p1monitor.p1.records import Event
-house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", stale_after=lambda _: 5.0, frames=lambda _: (3, 1))
+from decimal import Decimal
+def spent(meter, at):
+    return {"month": {"energy_import_kwh": Decimal("120.001"), "energy_import_t1_kwh": Decimal("1")}}
+house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", stale_after=lambda _: 5.0, frames=lambda _: (3, 1), spent=spent)
 sink = build(MqttSettings(host="127.0.0.1", port=int(sys.argv[1]), interval=0), house)
 sink.open()
 for line in sys.stdin:
@@ -99,6 +102,7 @@ EXPECTED = {
     MAIN + "energy_import_t1_kwh": ("12345.678", "energy", "total_increasing", "kWh"),
     MAIN + "energy_import_kwh": ("14346.178", "energy", "total_increasing", "kWh"),
     MAIN + "energy_export_t2_kwh": ("20.001", "energy", "total_increasing", "kWh"),
+    MAIN + "month_energy_import_kwh": ("120.001", "energy", "total_increasing", "kWh"),
     MAIN + "tariff": ("2", None, None, None),
     MAIN + "voltage_sag_l1_count": ("3", None, "total_increasing", None),
     MAIN + "monthly_power_peak_w": ("2345", "power", "measurement", "W"),
@@ -250,34 +254,6 @@ def test_home_assistant_accepts_every_row_of_the_catalogue(homeassistant: HomeAs
     until(lambda: len(homeassistant.states()) == wanted)
     idle = {MAIN + name for name in EXTRAS if never_yet(name)}
     until(lambda: idle == {name for name, one in homeassistant.states().items() if one["state"] in {"unknown", "unavailable"}})
-    assert homeassistant.complaints() == []
-
-
-def test_a_device_that_is_gone_vanishes_and_so_does_an_entity(homeassistant: HomeAssistant, mosquitto: Mosquitto) -> None:
-    retained = Retained(House("abc123", ("home",), "0.1.0"), Topics("p1monitor", "homeassistant"), 10)
-    house = f"homeassistant/device/{MAIN.removesuffix('-')}/config"
-
-    def send(messages: Mapping[str, str]) -> None:
-        outgoing: publish.MessagesList = [(topic, text, 1, True) for topic, text in messages.items()]
-        publish.multiple(outgoing, hostname=mosquitto.host, port=mosquitto.port)
-
-    before = retained.take(reading(), 0.0)
-    old = json.loads(before[house])
-    old["cmps"]["of_old"] = {"p": "sensor", "uniq_id": MAIN + "of_old", "name": "Of old", "val_tpl": "1"}
-    send({**before, house: json.dumps(old)})
-    send({**retained.ages(0.0), **retained.everything(), house: json.dumps(old)})
-    until(lambda: {MAIN + "of_old", MAIN + "gas-gas_m3", MAIN + "power_w"} <= homeassistant.states().keys())
-
-    again = Retained(House("abc123", ("home",), "0.1.0"), Topics("p1monitor", "homeassistant"), 10)
-    again.recall(house, json.dumps(old), 0.0)
-    again.recall(house.replace("-home/", "-home-water/"), before[house.replace("-home/", "-home-water/")], 0.0)
-    send(again.take(reading(2, water=None), 0.0))
-    until(lambda: MAIN + "of_old" not in homeassistant.states())
-    send(again.take(reading(3, water=None), 10.0))
-    assert MAIN + "water-water_m3" in homeassistant.states()
-    send(again.take(reading(4, water=None), GONE_S))
-    until(lambda: MAIN + "water-water_m3" not in homeassistant.states())
-    assert {MAIN + "gas-gas_m3", MAIN + "power_w"} <= homeassistant.states().keys()
     assert homeassistant.complaints() == []
 
 

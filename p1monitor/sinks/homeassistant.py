@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -124,6 +124,8 @@ Gone = Mapping[str, Mapping[str, str]]
 NOTHING_GONE: Gone = MappingProxyType({})
 #: Names that stand for the time of a value.
 _STAMPS = {stamp_name(row.name): row.name for row in ROWS if row.unit}
+#: Before a register's name: how far it went this month.
+MONTH = "month_"
 #: A device has some hundred entities; more is not an announcement of ours.
 ANNOUNCED_MOST = 2000
 
@@ -136,12 +138,16 @@ class Announcer:
     topics: Topics
     interval: float  #: seconds between two retained readings
 
-    def payloads(self, reading: Reading, seen: frozenset[Entity], gone: Gone = NOTHING_GONE) -> dict[str, str]:
+    def payloads(
+        self, reading: Reading, seen: frozenset[Entity], gone: Gone = NOTHING_GONE, months: Iterable[str] = ()
+    ) -> dict[str, str]:
         """Topic -> payload for every physical meter in the reading, the electricity meter first: the others name it.
 
-        Of what is gone only its platform stands there, once: so Home Assistant lets go of it.
+        Of what is gone only its platform stands there, once: so Home Assistant lets go of it. `months` are the registers
+        whose use of this month is known.
         """
         made = {"": self._device(reading, None, seen)}
+        made[""]["cmps"] |= dict(self._months(reading.meter, months)) if made[""]["cmps"] else {}
         made |= {device.role: self._device(reading, device, seen) for device in reading.devices}
         for role, payload in made.items():
             payload["cmps"] = {**{name: {"p": platform} for name, platform in gone.get(role, {}).items()}, **payload["cmps"]}
@@ -183,6 +189,12 @@ class Announcer:
             "stat_t": self.topics.of(meter, role or "reading"),
             "cmps": components,
         }
+
+    def _months(self, meter: str, names: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
+        for row in filter(None, map(row_of, sorted(names))):
+            entity = self._entity(meter, "", row, MONTH + row.name)
+            state = {**self._state(meter, row, Entity("", row.name)), "stat_t": self.topics.of(meter, "month")}
+            yield MONTH + row.name, {**entity, "name": f"{row.title} this month", **state}
 
     def _about(self, reading: Reading, device: Device | None) -> dict[str, object]:
         role = device.role if device else ""
@@ -267,7 +279,7 @@ def recalled(role: str, announcement: str) -> tuple[frozenset[Entity], dict[str,
         value = _STAMPS.get(str(name), str(name))
         if row_of(value) and name not in NOT_ENTITIES:
             known.add(Entity(role, value, name in _STAMPS))
-        elif (role or name not in EXTRAS) and isinstance(platform, str):
+        elif not (not role and (name in EXTRAS or str(name).startswith(MONTH))) and isinstance(platform, str):
             gone[name] = platform
     return frozenset(known), gone
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.records import Reading, Received
-from p1monitor.sinks import House
+from p1monitor.sinks import House, Spent
 from p1monitor.sinks.dsmr_reader import Tree, periods
 from p1monitor.sinks.health import EVERY_S, Health, health_text
 from p1monitor.sinks.homeassistant import Announcer, Entity, entities, recalled
-from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, device_text, message_text, reading_text
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, device_text, json_text, message_text, reading_text
 
 #: Share of the interval that a retained reading may come early: a meter that sends every ten seconds is not exact.
 EARLY = 0.05
 #: A submeter that no telegram has named for so long is gone; one that is replaced has its place by then.
 GONE_S = 86_400.0
+#: A rate's register.
+_RATE = re.compile(r"_t\d+_")
 
 
 class Retained:
@@ -30,7 +36,7 @@ class Retained:
         self._there: dict[str, dict[str, float]] = {}  # meter -> role -> when a telegram last named it
         self._gone: dict[str, dict[str, dict[str, str]]] = {}  # meter -> role -> name -> platform: to be let go of
         self._tree = tree  # of the first meter: its topics do not say whose they are
-        self._counted: float | None = None
+        self._spent: dict[str, tuple[float, Mapping[str, Spent]]] = {}  # meter -> when it was asked, what was used
         self._recalled: set[str] = set()
         self._health = {meter: Health() for meter in house.meters}
         self._looked: dict[str, tuple[float, bool]] = {}  # meter -> when its line was looked at, and whether it spoke
@@ -43,7 +49,8 @@ class Retained:
         self._heard[meter] = max(heard, self._heard.get(meter, heard))
         if reading.received:
             self._came[meter] = reading.received
-        changed = self._announce(reading, now)
+        changed = self._months(reading) if self._ask(reading, now) else {}
+        changed |= self._announce(reading, now)
         if now >= self._due.get(meter, now):
             self._due[meter] = now + self._interval * (1 - EARLY)
             changed |= self._hold(self._topics.of(meter, "reading"), reading_text(reading))
@@ -66,12 +73,27 @@ class Retained:
             changed |= self._hold(self._topics.of(meter, "status"), ONLINE if fresh else OFFLINE)
         return changed
 
+    def _ask(self, reading: Reading, now: float) -> bool:
+        """Ask once a minute what was used today, this month, this year: a look into the history."""
+        last, _ = self._spent.get(reading.meter, (-EVERY_S, {}))
+        if reading.at is None or (reading.meter in self._spent and now - last < EVERY_S):
+            return False
+        self._spent[reading.meter] = now, self._house.spent(reading.meter, reading.at)
+        return True
+
+    def _months(self, reading: Reading) -> dict[str, str]:
+        """What was used this month, register by register; rates are left to the registers."""
+        used = {name: value for name, value in self._month(reading.meter).items() if row_of(name)}
+        return self._hold(self._topics.of(reading.meter, "month"), json_text({"meter": reading.meter, **used})) if used else {}
+
+    def _month(self, meter: str) -> Spent:
+        used = self._spent.get(meter, (0.0, {}))[1].get("month", {})
+        return {name: value for name, value in used.items() if not _RATE.search(name)}
+
     def _grown(self, tree: Tree, reading: Reading, now: float) -> dict[str, str]:
-        """What has changed of the topics of DSMR-reader; what was used in a period is asked for once a minute."""
+        """What has changed of the topics of DSMR-reader."""
         told = tree.topics(reading, self._house.frames(reading.meter)[1])
-        if reading.at is not None and (self._counted is None or now - self._counted >= EVERY_S):
-            self._counted = now
-            told |= periods(self._house.spent(reading.meter, reading.at))
+        told |= periods(self._spent.get(reading.meter, (now, {}))[1])
         changed: dict[str, str] = {}
         for topic, text in told.items():
             changed |= self._hold(topic, text)
@@ -115,14 +137,15 @@ class Retained:
         meter, changed = reading.meter, self._vanish(reading, now)
         seen = self._seen.get(meter, frozenset()) | entities(reading)
         serials = tuple((device.role, device.equipment_id) for device in reading.devices)
-        basis = (seen, reading.telegram.identification, reading.equipment_id, serials)
+        months = tuple(self._month(meter))
+        basis = (seen, months, reading.telegram.identification, reading.equipment_id, serials)
         if self._basis.get(meter) == basis:  # what an announcement says changes a few times in a meter's life
             return changed
         self._seen[meter], self._basis[meter] = seen, basis
         gone = self._gone.pop(meter, {})
         if any(gone.values()):
             del self._basis[meter]  # the next reading announces it all again, without what is gone
-        payloads = self._announcer.payloads(reading, seen, gone)
+        payloads = self._announcer.payloads(reading, seen, gone, months)
         changed |= {topic: text for topic, text in payloads.items() if self._announced.get(topic) != text}
         self._announced |= payloads
         return changed
