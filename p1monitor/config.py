@@ -29,7 +29,7 @@ from p1monitor.rules import (
     TABLES,
     WORDS_FOR,
 )
-from p1monitor.settings import MeterSettings, MqttSettings, Settings, SourceSettings, WebSettings
+from p1monitor.settings import MeterSettings, MqttSettings, RelaySettings, Settings, SourceSettings, WebSettings
 
 _T = TypeVar("_T")
 #: A configuration has some hundred lines; more is another file under this name.
@@ -156,6 +156,8 @@ def load(path: Path) -> Settings:
         _check_web(_Table(file, "[web]"), settings.web)
     if settings.mqtt:
         _check_mqtt(_Table(file, "[mqtt]"), settings.mqtt)
+    if settings.relay:
+        _check_relay(_Table(file, "[relay]"), settings.relay, settings.meters)
     _check_listeners(file, settings)
     return settings
 
@@ -235,6 +237,12 @@ def _source(table: _Table, raw: object) -> SourceSettings:
         if key not in ("type", *kind.must, *kind.may):
             table.wrong(key, f'has no meaning for a source of type "{source.type}"')
     return source
+
+
+def _check_relay(table: _Table, relay: RelaySettings, meters: tuple[MeterSettings, ...]) -> None:
+    names = [meter.name for meter in meters]
+    if relay.meter is not None and relay.meter not in names:
+        table.wrong("meter", f'there is no meter "{relay.meter}", {_nearest(relay.meter, dict.fromkeys(names))}')
 
 
 def _check_listeners(file: Path, settings: Settings) -> None:

@@ -96,6 +96,7 @@ class RelaySettings:
     """[relay]: the telegrams themselves, over TCP."""
 
     listen: str = "127.0.0.1:2001"
+    meter: str | None = None  #: None: the first
     append_crc: bool = False
 
 

@@ -101,6 +101,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
             token_file = "token"
             [relay]
             listen = "0.0.0.0:2001"
+            meter = "garage_2"
             append_crc = true
             """,
         )
@@ -132,7 +133,7 @@ FAULTS = {
         '[mqtt]\nhost = "a"\npassword = "x"',
         "[mqtt] password: unknown key, did you mean password_file?",
     ),
-    "nothing like it": ('[relay]\nzzz = "a"', "[relay] zzz: unknown key, there are listen, append_crc"),
+    "nothing like it": ('[relay]\nzzz = "a"', "[relay] zzz: unknown key, there are listen, meter, append_crc"),
     "unknown table": ("[mqqt]", "mqqt: unknown table, did you mean mqtt?"),
     "value for a table": ("[mqtt]\nhost = 1", '[mqtt] host: must be a text in quotes, such as "…"'),
     "number as text": ('[mqtt]\nhost = "a"\nport = "1883"', "[mqtt] port: must be a whole number"),
@@ -146,6 +147,7 @@ FAULTS = {
     "qos": ('[mqtt]\nhost = "a"\nqos = 3', "[mqtt] qos: must be one of 0, 1, 2"),
     "compat": ('[mqtt]\nhost = "a"\ncompat = "dsmr"', '[mqtt] compat: must be one of "", "dsmr-reader"'),
     "wildcard topic": ('[mqtt]\nhost = "a"\ntopic = "p1/#"', "[mqtt] topic: must be an MQTT topic"),
+    "relay of nobody": ('[relay]\nmeter = "hom"', '[relay] meter: there is no meter "hom", did you mean home?'),
     "no broker": ("[mqtt]", "[mqtt] host: is missing"),
     "no bucket": ('[influxdb]\nurl = "http://a"', "[influxdb] bucket: is missing"),
     "password in a URL": (

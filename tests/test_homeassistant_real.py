@@ -43,7 +43,8 @@ from p1monitor.p1.records import Event
 from decimal import Decimal
 def spent(meter, at):
     return {"month": {"energy_import_kwh": Decimal("120.001"), "energy_import_t1_kwh": Decimal("1")}}
-house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", stale_after=lambda _: 5.0, frames=lambda _: (3, 1), spent=spent)
+told = {"stale_after": lambda _: 5.0, "frames": lambda _: (3, 1), "spent": spent}
+house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", **told)
 sink = build(MqttSettings(host="127.0.0.1", port=int(sys.argv[1]), interval=0), house)
 sink.open()
 for line in sys.stdin:
