@@ -112,9 +112,11 @@ def test_gas_of_now_is_what_came_between_two_captures() -> None:
 
 def test_what_is_doubtful_stays_as_it_was() -> None:
     held = with_value(reading(1), "energy_import_t1_kwh", Measurement(Decimal(9), "kWh", "", held=True))
+    held = with_value(held, "tariff", held.values["tariff"]._replace(held=True))
     held = with_device_value(held, "gas", "gas_m3", Measurement(Decimal(1), "m3", "", held=True))
     made = told(Retained(HOUSE, Topics("p1monitor", ""), 10, Tree()).take(held, 0.0))
     assert not {"reading/electricity_delivered_1", "reading/extra_device_delivered", "consumption/gas/delivered"} & made.keys()
+    assert "meter-stats/electricity_tariff" not in made
     assert made["reading/electricity_delivered_2"] == "2000.500"
 
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from p1monitor.days import starts
+from p1monitor.recorder.increments import Sample
 from p1monitor.recorder.queries import Queries
+from p1monitor.recorder.samples import REGISTERS
 from p1monitor.recorder.store import Store
 from p1monitor.spent import spent
 from tests.storing import METER, T0, Meter, path, queries, store
@@ -37,6 +39,22 @@ def test_what_is_known_since_midnight_and_what_is_not(store: Store, queries: Que
     assert told["day"]["energy_export_kwh"] == 0
     assert "energy_import_t1_kwh" not in told["day"], "this meter has no rates"
     assert told["year"] == {}, "the history begins later"
+
+
+def test_rates_go_by_the_quarter_hour(store: Store, queries: Queries) -> None:
+    meter = Meter(store)
+    midnight = datetime.fromtimestamp(T0, WINTER).replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    begin = int(midnight.timestamp())
+    for at in range(-3600, 7201, 10):
+        registers: list[int | None] = [None] * len(REGISTERS)
+        registers[REGISTERS.index("energy_import_kwh")] = 50_000 + at
+        registers[REGISTERS.index("energy_import_t1_kwh")] = 9_000 + min(at, 1800)
+        registers[REGISTERS.index("energy_import_t2_kwh")] = 41_000 + max(at - 1800, 0)
+        meter.fold.add(Sample(meter.segment.id, begin + at, registers=tuple(registers), power=360, offset=3600))
+    meter.save()
+    day = spent(queries, METER, midnight + timedelta(seconds=7200))["day"]
+    assert (day["energy_import_t1_kwh"], day["energy_import_t2_kwh"]) == (Decimal("1.800"), Decimal("5.400"))
+    assert day["energy_import_kwh"] == Decimal("7.200")
 
 
 def test_a_history_that_is_not_there_says_nothing(tmp_path: Path) -> None:
