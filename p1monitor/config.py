@@ -29,13 +29,15 @@ from p1monitor.rules import (
     TABLES,
     WORDS_FOR,
 )
-from p1monitor.settings import MeterSettings, MqttSettings, Settings, SourceSettings, Thresholds, WebSettings
+from p1monitor.settings import MeterSettings, MqttSettings, RelaySettings, Settings, SourceSettings, Thresholds, WebSettings
 
 _T = TypeVar("_T")
 #: A configuration has some hundred lines; more is another file under this name.
 FILE_MAX = 1 << 20
 #: Keys and passwords are short; a longer file is not one.
 SECRET_MAX = 64 * 1024
+#: Where DSMR-reader's topics stand.
+COMPAT_ROOT = "dsmr"
 
 
 #: Tables inside the meter's.
@@ -158,6 +160,8 @@ def load(path: Path) -> Settings:
         _check_web(_Table(file, "[web]"), settings.web)
     if settings.mqtt:
         _check_mqtt(_Table(file, "[mqtt]"), settings.mqtt)
+    if settings.relay:
+        _check_relay(_Table(file, "[relay]"), settings.relay, settings.meters)
     _check_listeners(file, settings)
     return settings
 
@@ -240,6 +244,12 @@ def _source(table: _Table, raw: object) -> SourceSettings:
     return source
 
 
+def _check_relay(table: _Table, relay: RelaySettings, meters: tuple[MeterSettings, ...]) -> None:
+    names = [meter.name for meter in meters]
+    if relay.meter is not None and relay.meter not in names:
+        table.wrong("meter", f'there is no meter "{relay.meter}", {_nearest(relay.meter, dict.fromkeys(names))}')
+
+
 def _check_listeners(file: Path, settings: Settings) -> None:
     if settings.web and settings.relay and settings.web.listen == settings.relay.listen:
         _Table(file, "[relay]").wrong("listen", f"{settings.relay.listen} is the address of the page already, see [web]")
@@ -262,7 +272,12 @@ def _check_web(table: _Table, web: WebSettings) -> None:
 def _check_mqtt(table: _Table, mqtt: MqttSettings) -> None:
     if mqtt.password_file and not mqtt.username:
         table.wrong("password_file", "needs username beside it")
-    if mqtt.ca_file and not mqtt.tls:
-        table.wrong("ca_file", "has no meaning without tls = true")
+    for key in ("ca_file", "certificate_file", "key_file"):
+        if getattr(mqtt, key) and not mqtt.tls:
+            table.wrong(key, "has no meaning without tls = true")
+    if mqtt.key_file and not mqtt.certificate_file:
+        table.wrong("key_file", "needs certificate_file beside it")
     if mqtt.discovery == mqtt.topic:
         table.wrong("discovery", "is the same as topic: our own status would look like Home Assistant's")
+    if mqtt.compat and mqtt.topic.split("/")[0] == COMPAT_ROOT:
+        table.wrong("compat", f"its topics are {COMPAT_ROOT}/…, and so is topic")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from threading import Event
 from types import FrameType, TracebackType
 from typing import Protocol, Self
@@ -21,7 +24,9 @@ from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.own_events import KILLED, STARTED, STOPPED, own_event
 from p1monitor.settings import MeterSettings, Settings
-from p1monitor.sinks import House, Policy, Sink
+from p1monitor.sinks import House, Policy, Sink, Spent
+from p1monitor.sizes import sizes
+from p1monitor.spent import spent
 from p1monitor.status import Status
 from p1monitor.terms import terms
 
@@ -51,6 +56,8 @@ class Daemon:
         names = tuple(meter.name for meter in settings.meters)
         self.live = Live(names)
         self._store = store.Store(settings.history.path) if settings.history else None
+        # For what asks by itself, once a minute: nobody looks, so nothing is to be saved for it
+        self._unseen = queries.Queries(settings.history.path) if settings.history else None
         self._host = HostClock(clock)
         self.house = House(
             installation=self._store.installation() if self._store else "p1monitor",
@@ -59,6 +66,8 @@ class Daemon:
             url=_url(settings),
             stale_after=self.status.stale_after,
             knows_time=self._host.trusted,
+            frames=self.status.frames,
+            spent=self._spent,
         )
         self._terms = {meter.name: terms(meter) for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}
@@ -108,8 +117,9 @@ class Daemon:
                 log.warning("%s did not stop in time; it is left behind", runner.name)
         if self._server is not None:
             self._server.close()
-        if self._queries is not None:
-            self._queries.close()
+        for asked in (self._queries, self._unseen):
+            if asked is not None:
+                asked.close()
         log.info("stopped")
 
     def run(self) -> None:
@@ -220,11 +230,16 @@ class Daemon:
             return None
         from p1monitor.webapp import create_app, serve  # noqa: PLC0415 - Flask only where there is a page
 
-        app = create_app(self.live, self._queries, self.status, settings.web, self._clock)
+        append_crc = settings.relay is not None and settings.relay.append_crc
+        told = partial(sizes, settings.history.path if settings.history else None)
+        app = create_app(self.live, self._queries, self.status, settings.web, self._clock, append_crc=append_crc, sizes=told)
         return serve(app, settings.web.listen)
 
     def _memory_of(self, meter: str) -> Memory | None:
         return next((reader.memory for reader in self.readers if reader.meter == meter), self._memories.get(meter))
+
+    def _spent(self, meter: str, at: datetime) -> Mapping[str, Spent]:
+        return spent(self._unseen, meter, at) if self._unseen else {}
 
     def _dropped(self, key: str, number: int) -> None:
         self.status.count(f"refused:{key}", number, sink="recorder")

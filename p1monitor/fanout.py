@@ -70,7 +70,7 @@ class SinkRunner:
                 self._queue.popleft()
                 self._status.count("dropped", sink=self._sink.name)
             self._queue.append(reading)
-            self._status.set("queued", len(self._queue) + self._at_hand, sink=self._sink.name)
+            self._tell()
             self._wake.notify()
 
     def stop(self, timeout: float = STOP_S) -> bool:
@@ -145,7 +145,16 @@ class SinkRunner:
 
     def _hold(self, at_hand: int) -> None:
         self._at_hand = at_hand
-        self._status.set("queued", len(self._queue) + at_hand, sink=self._sink.name)
+        self._tell()
+
+    def _tell(self) -> None:
+        """What waits, and since when its oldest does; what is being delivered came before it."""
+        self._status.set("queued", len(self._queue) + self._at_hand, sink=self._sink.name)
+        if not self._at_hand:
+            oldest = next(iter(self._queue), None)
+            self._status.set(
+                "waiting_since", oldest.received.monotonic if oldest and oldest.received else None, sink=self._sink.name
+            )
 
     def _last(self) -> None:
         """At the end: one try for what is still queued."""

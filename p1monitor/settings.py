@@ -103,11 +103,16 @@ class MqttSettings:
     port: int = 1883
     username: str | None = None
     password_file: Path | None = None
+    protocol: str = "3.1.1"
     tls: bool = False
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     topic: str = "p1monitor"
     discovery: str = "homeassistant"
     interval: float = 10
+    qos: int = 1  #: of all that is retained, and of events
+    compat: str = ""  #: another program's topics beside ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class RelaySettings:
     """[relay]: the telegrams themselves, over TCP."""
 
     listen: str = "127.0.0.1:2001"
+    meter: str | None = None  #: None: the first
     append_crc: bool = False
 
 

@@ -37,6 +37,7 @@ _SINK: Mapping[str, Any] = {
     "dropped": 0,
     "retries": 0,
     "queued": 0,
+    "waiting_since": None,
     "last_error": None,
     "since": None,
 }
@@ -87,6 +88,12 @@ class Status:
             period = self._meters.get(meter, _METER)["period_s"]
         return max(STALE_PERIODS * (PERIOD_UNKNOWN_S if period is None else period), STALE_LEAST_S)
 
+    def frames(self, meter: str) -> tuple[int, int]:
+        """Valid telegrams of a meter so far, and what was refused."""
+        with self._lock:
+            table = self._meters.get(meter, _METER)
+            return int(table["telegrams"]), sum(table["refused"].values())
+
     def stale(self, meter: str) -> bool:
         """Tell whether the meter has been silent for too long, or has not spoken yet."""
         age = self.age(meter)
@@ -104,6 +111,8 @@ class Status:
             table["stale"] = self.stale(name)
             table["stale_after_s"] = self.stale_after(name)
         for table in sinks.values():
+            since = table.pop("waiting_since")
+            table["lag_s"] = 0.0 if since is None else round(self._clock.monotonic() - since, 3)
             table["since"] = None if table["since"] is None else began + table["since"]
         return {
             "version": self._version,

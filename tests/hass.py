@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -114,14 +114,24 @@ class HomeAssistant:
         mine = {entry["unique_id"]: entry["entity_id"] for entry in entries if entry["platform"] == "mqtt"}
         return {unique: states[entity] for unique, entity in mine.items() if entity in states}
 
-    def ask(self, kind: str) -> Any:
-        return _ask(self.port, self.token, kind)
+    def ask(self, kind: str, **more: object) -> Any:
+        return _ask(self.port, self.token, {"type": kind, **more})
+
+    def add_dsmr_reader(self) -> None:
+        """Add Home Assistant's own integration of DSMR-reader, with all of its entities switched on."""
+        flow = self.call("POST", "/api/config/config_entries/flow", {"handler": "dsmr_reader"})
+        made = self.call("POST", f"/api/config/config_entries/flow/{flow['flow_id']}", {})
+        assert made["type"] == "create_entry", made
+        mine = [one for one in self.ask("config/entity_registry/list") if one["platform"] == "dsmr_reader"]
+        for entity in (one["entity_id"] for one in mine if one["disabled_by"]):
+            self.ask("config/entity_registry/update", entity_id=entity, disabled_by=None)
+        self.call("POST", f"/api/config/config_entries/entry/{made['result']['entry_id']}/reload")
 
     def complaints(self) -> list[str]:
         """Lines of the log from warning upwards that concern MQTT, templates, or us."""
         log = (self.folder / "output.log").read_text(errors="replace")
         plain = re.sub("\x1b\\[[0-9;]*m", "", log).splitlines()
-        about = re.compile(r"mqtt|p1monitor|template|device_registry|entity_registry|components\.sensor", re.IGNORECASE)
+        about = re.compile(r"mqtt|dsmr|p1monitor|template|device_registry|entity_registry|components\.sensor", re.IGNORECASE)
         return [line for line in plain if re.search(r"WARNING|ERROR|CRITICAL", line) and about.search(line)]
 
     def _answers(self) -> bool:
@@ -161,7 +171,7 @@ def until(condition: Callable[[], object], patience: float = PATIENCE_S) -> None
         time.sleep(0.1)
 
 
-def _ask(port: int, token: str, kind: str) -> Any:
+def _ask(port: int, token: str, question: Mapping[str, object]) -> Any:
     """Sign in, ask one question, and return its result."""
     with socket.create_connection(("127.0.0.1", port), 30) as line, line.makefile("rb") as incoming:
         key = base64.b64encode(os.urandom(16)).decode()
@@ -174,7 +184,7 @@ def _ask(port: int, token: str, kind: str) -> Any:
         assert _receive(incoming)["type"] == "auth_required"
         line.sendall(_frame({"type": "auth", "access_token": token}))
         assert _receive(incoming)["type"] == "auth_ok"
-        line.sendall(_frame({"id": 1, "type": kind}))
+        line.sendall(_frame({"id": 1, **question}))
         answer = _receive(incoming)
         assert answer["success"], answer
         return answer["result"]

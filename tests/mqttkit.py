@@ -87,14 +87,19 @@ def retained(broker: Mosquitto, **login: str) -> dict[str, str]:
 
 
 def certify(folder: Path) -> Path:
-    """A certificate for 127.0.0.1, signed by an authority that nobody else knows."""
+    """A certificate for 127.0.0.1 and one for a client, signed by an authority that nobody else knows."""
     openssl = program("openssl", "openssl")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     signed = ("-days", "2", "-extfile", "names", "-out", "server.crt")
-    steps = (
+    steps: tuple[tuple[str, ...], ...] = (
         ("req", "-x509", *key, "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.crt"),
         ("req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.csr"),
         ("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", *signed),
+    )
+    mine = ("-days", "2", "-out", "client.crt")
+    steps += (
+        ("req", *key, "-subj", "/CN=meter", "-keyout", "client.key", "-out", "client.csr"),
+        ("x509", "-req", "-in", "client.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", *mine),
     )
     (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
     for step in steps:

@@ -84,7 +84,12 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
             username = "me"
             password_file = "secret"
             tls = true
+            protocol = "5"
             ca_file = "ca.pem"
+            certificate_file = "ca.pem"
+            key_file = "ca.pem"
+            qos = 2
+            compat = "dsmr-reader"
             topic = "house/energy"
             discovery = ""
             interval = 1.5
@@ -95,6 +100,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
             token_file = "token"
             [relay]
             listen = "0.0.0.0:2001"
+            meter = "garage_2"
             append_crc = true
             """,
         )
@@ -108,6 +114,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     assert settings.history.path == tmp_path / "store/history.sqlite"
     assert settings.mqtt
     assert (settings.mqtt.discovery, settings.mqtt.interval) == ("", 1.5)
+    assert (settings.mqtt.protocol, settings.mqtt.qos, settings.mqtt.compat) == ("5", 2, "dsmr-reader")
     assert settings.influxdb
     assert settings.influxdb.token_file == tmp_path / "token"
     assert settings.relay
@@ -125,7 +132,7 @@ FAULTS = {
         '[mqtt]\nhost = "a"\npassword = "x"',
         "[mqtt] password: unknown key, did you mean password_file?",
     ),
-    "nothing like it": ('[relay]\nzzz = "a"', "[relay] zzz: unknown key, there are listen, append_crc"),
+    "nothing like it": ('[relay]\nzzz = "a"', "[relay] zzz: unknown key, there are listen, meter, append_crc"),
     "unknown table": ("[mqqt]", "mqqt: unknown table, did you mean mqtt?"),
     "value for a table": ("[mqtt]\nhost = 1", '[mqtt] host: must be a text in quotes, such as "…"'),
     "number as text": ('[mqtt]\nhost = "a"\nport = "1883"', "[mqtt] port: must be a whole number"),
@@ -135,7 +142,11 @@ FAULTS = {
     "broker as URL": ('[mqtt]\nhost = "mqtt://a"', "[mqtt] host: must be a host name or an address"),
     "interval": ('[mqtt]\nhost = "a"\ninterval = 0', "[mqtt] interval: must be between 1 and 3600"),
     "not a number": ('[mqtt]\nhost = "a"\ninterval = nan', "[mqtt] interval: must be between 1 and 3600"),
+    "protocol": ('[mqtt]\nhost = "a"\nprotocol = "3.1"', '[mqtt] protocol: must be one of "3.1.1", "5"'),
+    "qos": ('[mqtt]\nhost = "a"\nqos = 3', "[mqtt] qos: must be one of 0, 1, 2"),
+    "compat": ('[mqtt]\nhost = "a"\ncompat = "dsmr"', '[mqtt] compat: must be one of "", "dsmr-reader"'),
     "wildcard topic": ('[mqtt]\nhost = "a"\ntopic = "p1/#"', "[mqtt] topic: must be an MQTT topic"),
+    "relay of nobody": ('[relay]\nmeter = "hom"', '[relay] meter: there is no meter "hom", did you mean home?'),
     "no broker": ("[mqtt]", "[mqtt] host: is missing"),
     "no bucket": ('[influxdb]\nurl = "http://a"', "[influxdb] bucket: is missing"),
     "password in a URL": (
@@ -274,6 +285,9 @@ def test_password_without_user_and_certificate_without_tls_are_refused(tmp_path:
     text = METER + '[mqtt]\nhost = "a"\n'
     assert complaint(tmp_path, text + 'password_file = "x"') == "[mqtt] password_file: needs username beside it"
     assert complaint(tmp_path, text + 'ca_file = "x"') == "[mqtt] ca_file: has no meaning without tls = true"
+    for key in ("certificate_file", "key_file"):
+        assert complaint(tmp_path, f'{text}{key} = "x"') == f"[mqtt] {key}: has no meaning without tls = true"
+    assert complaint(tmp_path, text + 'tls = true\nkey_file = "x"') == "[mqtt] key_file: needs certificate_file beside it"
     assert complaint(tmp_path, text + 'topic = "house"\ndiscovery = "house"').startswith("[mqtt] discovery: is the same as topic")
 
 

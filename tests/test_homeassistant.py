@@ -149,7 +149,7 @@ def test_entities_of_all_meters_have_names_of_their_own() -> None:
     components = [component for payload in announced(reading()).values() for component in payload["cmps"].values()]
     for key in ("uniq_id", "default_entity_id"):
         assert len({component[key] for component in components}) == len(components)
-    assert all(re.fullmatch(r"sensor\.[a-z0-9]+(_[a-z0-9]+)*", item["default_entity_id"]) for item in components)
+    assert all(re.fullmatch(r"(sensor|event)\.p1[a-z0-9]*(_[a-z0-9]+)*", item["default_entity_id"]) for item in components)
     for payload in announced(reading()).values():
         name = payload["dev"]["name"]
         assert not any(item["name"].startswith(name) for item in payload["cmps"].values())

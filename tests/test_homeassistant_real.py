@@ -20,6 +20,7 @@ from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.records import Device, Measurement
 from p1monitor.sinks import House
 from p1monitor.sinks.homeassistant import entities
+from p1monitor.sinks.homeassistant_extras import EXTRAS
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import Topics
 from tests.hass import HomeAssistant, homeassistant, until
@@ -38,7 +39,12 @@ from p1monitor.sinks import House
 from p1monitor.sinks.mqtt import build
 from tests.hass import HomeAssistant, until
 from tests.meter_with_gas import reading
-house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", stale_after=lambda _: 5.0)
+from p1monitor.p1.records import Event
+from decimal import Decimal
+def spent(meter, at):
+    return {"month": {"energy_import_kwh": Decimal("120.001"), "energy_import_t1_kwh": Decimal("1")}}
+told = {"stale_after": lambda _: 5.0, "frames": lambda _: (3, 1), "spent": spent}
+house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", **told)
 sink = build(MqttSettings(host="127.0.0.1", port=int(sys.argv[1]), interval=0), house)
 sink.open()
 for line in sys.stdin:
@@ -46,7 +52,10 @@ for line in sys.stdin:
     if order is None:
         sink.deliver(())
     else:
-        sink.deliver([reading(monotonic=time.monotonic(), **order)])
+        happened = order.pop("happened", None)
+        one = reading(monotonic=time.monotonic(), **order)
+        events = (Event(one.at, one.received, happened[0], None, happened[1]),) if happened else ()
+        sink.deliver([one._replace(events=events)])
     print("done", flush=True)
 sink.close()
 """
@@ -94,6 +103,7 @@ EXPECTED = {
     MAIN + "energy_import_t1_kwh": ("12345.678", "energy", "total_increasing", "kWh"),
     MAIN + "energy_import_kwh": ("14346.178", "energy", "total_increasing", "kWh"),
     MAIN + "energy_export_t2_kwh": ("20.001", "energy", "total_increasing", "kWh"),
+    MAIN + "month_energy_import_kwh": ("120.001", "energy", "total_increasing", "kWh"),
     MAIN + "tariff": ("2", None, None, None),
     MAIN + "voltage_sag_l1_count": ("3", None, "total_increasing", None),
     MAIN + "monthly_power_peak_w": ("2345", "power", "measurement", "W"),
@@ -102,6 +112,15 @@ EXPECTED = {
     MAIN + "water-water_m3": ("987.654", "water", "total_increasing", "m³"),
 }
 PEAK = [["1-0:1.6.0", "260105184500W", "02.345*kW"], ["1-0:0.2.99", "unknown"]]
+
+
+def never_yet(unique: str) -> bool:
+    """Whether it is an event entity: they have no state until something happens."""
+    return unique.endswith("events")
+
+
+def outlives(unique: str) -> bool:
+    return unique.removeprefix(MAIN) in {name for name, extra in EXTRAS.items() if extra.outlives}
 
 
 def seen(state: Any) -> tuple[object, ...]:
@@ -117,7 +136,26 @@ def test_a_meters_life_in_home_assistant(homeassistant: HomeAssistant, mosquitto
     first = homeassistant.states()
     print(len(first), "entities")
     assert MAIN + "message_text" not in first
-    assert not [state for state in first.values() if state["state"] in {"unknown", "unavailable"}]
+    assert not [unique for unique, state in first.items() if state["state"] in {"unknown", "unavailable"} and not never_yet(unique)]
+    assert (first[MAIN + "link_quality"]["state"], first[MAIN + "link_quality"]["attributes"]["unit_of_measurement"]) == (
+        "75.0",
+        "%",
+    )
+    assert first[MAIN + "last_telegram"]["state"] == "2026-01-10T12:00:01+00:00"
+
+    # What happened, and what the grid company said: told once, as events
+    daemon.deliver(1, extra=PEAK, happened=["swap", "another meter"])
+    until(lambda: homeassistant.states()[MAIN + "events"]["attributes"]["event_type"] == "swap")
+    assert homeassistant.states()[MAIN + "events"]["attributes"]["words"] == "another meter"
+    daemon.deliver(1, extra=PEAK, happened=["power quality", "a sag"])
+    until(lambda: homeassistant.states()[MAIN + "events"]["attributes"]["event_type"] == "power_quality")
+    daemon.deliver(1, extra=PEAK, happened=["comet", "was not announced"])
+    until(lambda: homeassistant.states()[MAIN + "events"]["attributes"]["event_type"] == "other")
+    assert homeassistant.states()[MAIN + "message_events"]["state"] == "unknown"
+    daemon.deliver(1, extra=PEAK, happened=["message", "message: hello"])
+    until(lambda: homeassistant.states()[MAIN + "message_events"]["attributes"]["event_type"] == "message")
+    assert homeassistant.states()[MAIN + "message_events"]["attributes"]["words"] == "message: hello"
+    assert homeassistant.states()[MAIN + "events"]["attributes"]["words"] == "was not announced"
 
     devices = {
         next(iter(device["identifiers"]))[1]: device
@@ -139,13 +177,15 @@ def test_a_meters_life_in_home_assistant(homeassistant: HomeAssistant, mosquitto
 
     # A meter that falls silent, and one that stops, and one that dies
     def all_unavailable() -> bool:
-        return {state["state"] for state in homeassistant.states().values()} == {"unavailable"}
+        told = {unique: state["state"] for unique, state in homeassistant.states().items()}
+        return {state for unique, state in told.items() if not outlives(unique)} == {"unavailable"}
 
     def silent() -> bool:
         daemon.heartbeat()
         return all_unavailable()
 
     until(silent)
+    assert homeassistant.states()[MAIN + "last_telegram"]["state"] != "unavailable", "it is wanted most of all now"
     daemon.deliver(4, extra=PEAK)
     until(lambda: seen(homeassistant.states()[MAIN + "power_w"])[0] == "735")
     daemon.stop()
@@ -204,16 +244,17 @@ def test_home_assistant_accepts_every_row_of_the_catalogue(homeassistant: HomeAs
         for medium in sorted({*MEDIA.values(), "unknown"})
     )
     everything = reading()._replace(values=values, devices=devices)
-    retained = Retained(House("abc123", ("home",), "0.1.0"), Topics("p1monitor", "homeassistant"), 10)
+    retained = Retained(House("abc123", ("home",), "0.1.0", frames=lambda _: (3, 1)), Topics("p1monitor", "homeassistant"), 10)
     messages = {**retained.take(everything, 0.0), **retained.ages(0.0), **retained.everything()}
     # What is announced switched off is never looked at closely: here all of it is switched on.
     switched_on = {topic: text.replace('"en": false', '"en": true') for topic, text in messages.items()}
     outgoing: publish.MessagesList = [(topic, text, 1, True) for topic, text in switched_on.items()]
     publish.multiple(outgoing, hostname=mosquitto.host, port=mosquitto.port)
-    wanted = len(entities(everything))
+    wanted = len(entities(everything)) + len(EXTRAS)
     print(wanted, "entities")
     until(lambda: len(homeassistant.states()) == wanted)
-    until(lambda: not [name for name, state in homeassistant.states().items() if state["state"] in {"unknown", "unavailable"}])
+    idle = {MAIN + name for name in EXTRAS if never_yet(name)}
+    until(lambda: idle == {name for name, one in homeassistant.states().items() if one["state"] in {"unknown", "unavailable"}})
     assert homeassistant.complaints() == []
 
 

@@ -95,6 +95,19 @@ def test_telegrams_of_another_meter_are_never_mixed_in(relay: Relay, connect: Ca
     assert silent(client)
 
 
+def test_another_meter_can_be_chosen(clock: Hands) -> None:
+    chosen = build(RelaySettings("127.0.0.1:0", meter="shed"), HOUSE, clock)
+    chosen.open()
+    try:
+        with socket.create_connection(chosen.address, SOON_S) as client:
+            until(lambda: connected(chosen) == 1)
+            chosen.deliver([reading(telegram(1)), reading(telegram(2), meter="shed"), reading(telegram(3))])
+            assert read(client, len(telegram(2))) == telegram(2)
+            assert silent(client)
+    finally:
+        chosen.close()
+
+
 def test_dsmr_parsers_own_socket_reader_reads_the_relay(relay: Relay, clock: Hands) -> None:
     relay.deliver([reading(telegram(41))])
     host, port = relay.address

@@ -112,7 +112,7 @@ def test_example_loads_with_every_table_on(tmp_path: Path) -> None:
     for secret, content in {"mqtt": "x", "influxdb": "x", "page": make_line("correct horse")}.items():
         (tmp_path / secret).write_text(content)
     path = tmp_path / "config.toml"
-    path.write_text(meter + mark + re.sub(r"\nca_file = .*", "", uncomment(tables)))
+    path.write_text(meter + mark + re.sub(r"\n(ca|certificate|key)_file = .*", "", uncomment(tables)))
     settings = config.load(path)
     assert settings.mqtt
     assert settings.influxdb

@@ -161,7 +161,7 @@ def test_history_is_asked_in_bounds(client: FlaskClient) -> None:
         ("/api/v1/profiles/minute?from=0&to=1000000000", 400, "span"),
         ("/api/v1/events?limit=-1", 400, "limit"),
         ("/api/v1/nothing", 404, "not_found"),
-        ("/metrics", 404, "not_found"),
+        ("/metric", 404, "not_found"),
         ("/package.json", 404, "not_found"),
         ("/../p1monitor/cli.js", 404, "not_found"),
         ("/vendor/..%2f..%2fpyproject.css", 404, "not_found"),

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from p1monitor import days
 from p1monitor.p1.times import central
-from p1monitor.webapp import days
 
 
 @pytest.mark.usefixtures("zone")

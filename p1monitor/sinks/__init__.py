@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from p1monitor.p1.records import Reading
@@ -49,6 +51,10 @@ class Policy:
     retry_most_s: float = 60.0
 
 
+#: Name of a register -> how far it went in a period. What is not known is left out.
+Spent = Mapping[str, Decimal]
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What every sink may know of the daemon it is in."""
@@ -59,3 +65,6 @@ class House:
     url: str | None = None  #: of the page, where it can be reached from elsewhere
     stale_after: Callable[[str], float] = lambda _: 30.0  #: seconds without a telegram after which a meter is offline
     knows_time: Callable[[], bool] = lambda: True  #: whether the host's clock can be believed, now
+    frames: Callable[[str], tuple[int, int]] = lambda _: (0, 0)  #: of a meter: valid telegrams so far, and refused ones
+    #: Of a meter, by its clock: what was used in the "day", "month" and "year" that the moment is in, by the history.
+    spent: Callable[[str, datetime], Mapping[str, Spent]] = lambda _meter, _at: {}

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from p1monitor.p1.catalogue import Row, row_of
+from p1monitor.p1.catalogue import ROWS, Row, row_of
 from p1monitor.p1.records import Device, Reading
 from p1monitor.sinks import House
+from p1monitor.sinks.homeassistant_extras import EXTRAS, extras
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, clean, sent, stamp_name
 
 #: Readings missed before a momentary value expires; telegram age and last will normally speak long before.
@@ -118,6 +119,17 @@ KINDS: Mapping[str, Mapping[str, Shape]] = MappingProxyType(
 )
 
 
+#: Role -> name -> platform of what was announced once, and is not any more.
+Gone = Mapping[str, Mapping[str, str]]
+NOTHING_GONE: Gone = MappingProxyType({})
+#: Names that stand for the time of a value.
+_STAMPS = {stamp_name(row.name): row.name for row in ROWS if row.unit}
+#: Before a register's name: how far it went this month.
+MONTH = "month_"
+#: A device has some hundred entities; more is not an announcement of ours.
+ANNOUNCED_MOST = 2000
+
+
 @dataclass(frozen=True, slots=True)
 class Announcer:
     """What all announcements of one daemon have in common."""
@@ -126,17 +138,38 @@ class Announcer:
     topics: Topics
     interval: float  #: seconds between two retained readings
 
-    def payloads(self, reading: Reading, seen: frozenset[Entity]) -> dict[str, str]:
-        """Topic -> payload for every physical meter in the reading, the electricity meter first: the others name it."""
+    def payloads(
+        self, reading: Reading, seen: frozenset[Entity], gone: Gone = NOTHING_GONE, months: Iterable[str] = ()
+    ) -> dict[str, str]:
+        """Topic -> payload for every physical meter in the reading, the electricity meter first: the others name it.
+
+        Of what is gone only its platform stands there, once: so Home Assistant lets go of it. `months` are the registers
+        whose use of this month is known.
+        """
         made = {"": self._device(reading, None, seen)}
+        made[""]["cmps"] |= dict(self._months(reading.meter, months)) if made[""]["cmps"] else {}
         made |= {device.role: self._device(reading, device, seen) for device in reading.devices}
+        for role, payload in made.items():
+            payload["cmps"] = {**{name: {"p": platform} for name, platform in gone.get(role, {}).items()}, **payload["cmps"]}
         return {
-            self.topics.announcement(self._id(reading.meter, role)): json.dumps(payload, ensure_ascii=False)
+            self.topic(reading.meter, role): json.dumps(payload, ensure_ascii=False)
             for role, payload in made.items()
             if payload["cmps"]
         }
 
-    def _device(self, reading: Reading, device: Device | None, seen: frozenset[Entity]) -> dict[str, object]:
+    def topic(self, meter: str, role: str) -> str:
+        """Where a device is announced."""
+        return self.topics.announcement(self._id(meter, role))
+
+    def role_of(self, topic: str, meter: str) -> str | None:
+        """The role that an announcement of this meter is about; None of any other announcement."""
+        if topic == self.topic(meter, ""):
+            return ""
+        head, tail = self.topic(meter, "\0").split("\0")
+        role = topic.removeprefix(head).removesuffix(tail)
+        return role if topic == f"{head}{role}{tail}" and re.fullmatch(r"[a-z0-9_]+", role) else None
+
+    def _device(self, reading: Reading, device: Device | None, seen: frozenset[Entity]) -> dict[str, Any]:
         meter, role = reading.meter, device.role if device else ""
         components: dict[str, object] = {}
         for entity in sorted(seen):
@@ -144,6 +177,8 @@ class Announcer:
             if entity.role == role and row is not None:
                 name = stamp_name(row.name) if entity.stamp else row.name
                 components[name] = {**self._entity(meter, role, row, name), **self._state(meter, row, entity)}
+        if not role and components:
+            components |= extras(meter, self.topics, lambda name: f"{self._id(meter, '')}-{name}")
         return {
             "dev": self._about(reading, device),
             "o": {"name": "p1monitor", "sw": self.house.version},
@@ -154,6 +189,12 @@ class Announcer:
             "stat_t": self.topics.of(meter, role or "reading"),
             "cmps": components,
         }
+
+    def _months(self, meter: str, names: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
+        for row in filter(None, map(row_of, sorted(names))):
+            entity = self._entity(meter, "", row, MONTH + row.name)
+            state = {**self._state(meter, row, Entity("", row.name)), "stat_t": self.topics.of(meter, "month")}
+            yield MONTH + row.name, {**entity, "name": f"{row.title} this month", **state}
 
     def _about(self, reading: Reading, device: Device | None) -> dict[str, object]:
         role = device.role if device else ""
@@ -223,6 +264,24 @@ def entities(reading: Reading) -> frozenset[Entity]:
         # A text's own time is an attribute of it
         for stamp in ((False, True) if measurement.at is not None and measurement.unit and not role else (False,))
     )
+
+
+def recalled(role: str, announcement: str) -> tuple[frozenset[Entity], dict[str, str]]:
+    """What an announcement of before was about: entities that there still can be, and the platforms of those that cannot."""
+    try:
+        told = json.loads(announcement)
+    except (ValueError, RecursionError):
+        return frozenset(), {}
+    components = told.get("cmps") if isinstance(told, dict) else None
+    known, gone = set[Entity](), dict[str, str]()
+    for name, one in list(components.items())[:ANNOUNCED_MOST] if isinstance(components, dict) else ():
+        platform = one.get("p") if isinstance(one, dict) else None
+        value = _STAMPS.get(str(name), str(name))
+        if row_of(value) and name not in NOT_ENTITIES:
+            known.add(Entity(role, value, name in _STAMPS))
+        elif not (not role and (name in EXTRAS or str(name).startswith(MONTH))) and isinstance(platform, str):
+            gone[name] = platform
+    return frozenset(known), gone
 
 
 def device_name(meter: str, role: str) -> str:

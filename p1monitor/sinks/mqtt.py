@@ -6,8 +6,6 @@ stand a few flags and one sentence.
 
 from __future__ import annotations
 
-import socket
-import ssl
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,15 +14,16 @@ from random import SystemRandom
 from threading import Event, Thread
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
-from p1monitor.sinks import House, Policy, SinkError
-from p1monitor.sinks.certificates import by_date
+from p1monitor.sinks import House, Policy, SinkError, tls
+from p1monitor.sinks.dsmr_reader import Tree
+from p1monitor.sinks.mqtt_words import CHECK_PORT, HANGS_UP, REFUSALS, SILENT, why, word_of
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
 
@@ -41,32 +40,17 @@ OPEN_WAIT_S = 3.0
 FAREWELL_WAIT_S, THREAD_WAIT_S = 2.0, 2.0
 #: Messages per meter that paho may hold for a slow broker: everything of a meter with five devices, twice over.
 QUEUED_PER_METER = 30
+#: And those of DSMR-reader's topics, twice over.
+QUEUED_COMPAT = 200
 #: Live readings (1 KB each) that may lie unsent in paho's buffer, and how long a fuller one is waited for.
 UNSENT_MOST, UNSENT_WAIT_S = 100, 1.0
 #: Home Assistant asks for a pause before everybody answers its birth message at once.
 BIRTH_DELAY_S = (1.0, 10.0)
+#: Announcements of an earlier life that are looked at: some devices per meter; and the longest, of some hundred entities.
+ANNOUNCED_MOST, ANNOUNCEMENT_MOST = 100, 1 << 20
 _uniform = SystemRandom().uniform
 
-_SILENT = "accepts the connection but does not answer"
-_HANGS_UP, _CHECK_PORT = "closes the connection without an answer", ": check [mqtt] port and tls"
-_CREDENTIALS = "refuses the user name or the password: check [mqtt] username and password_file"
-#: What the broker's own refusal means to the one who reads the log.
-REFUSALS: Mapping[str, str] = {
-    "Not authorized": _CREDENTIALS,
-    "Bad user name or password": _CREDENTIALS,
-    "Client identifier not valid": "refuses our client identifier",
-    "Server unavailable": "says that it is not available now",
-}
-#: What a failed attempt means; the first that fits counts. {} is the system's own word for it.
-FAILURES: tuple[tuple[type[BaseException], str], ...] = (
-    (ssl.SSLCertVerificationError, "shows a certificate that is not trusted ({}): check [mqtt] host and ca_file"),
-    (ssl.SSLError, f"does not speak TLS here ({{}}){_CHECK_PORT}"),
-    (socket.gaierror, "has a name that is not known here ({}): check [mqtt] host and the network"),
-    (ConnectionResetError, f"{_HANGS_UP} ({{}}){_CHECK_PORT}"),
-    (ConnectionRefusedError, "does not listen there ({}): check [mqtt] host and port, or start it"),
-    (TimeoutError, "does not answer ({}): check [mqtt] host and port"),
-    (OSError, "cannot be reached ({})"),
-)
+_PROTOCOLS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
 
 def build(settings: MqttSettings, house: House, clock: Clock = SYSTEM) -> MqttSink:
@@ -88,13 +72,16 @@ class MqttSink:
     ) -> None:
         self._settings, self._house, self._clock, self._delay = settings, house, clock, delay
         self._topics = Topics(settings.topic, settings.discovery)
-        self._retained = Retained(house, self._topics, settings.interval)
+        tree = Tree() if settings.compat else None
+        self._retained = Retained(house, self._topics, settings.interval, tree)
+        self._mine = f"/p1monitor-{house.installation}-"
         self._broker = f"the MQTT broker {settings.host}:{settings.port}"
         self._client: Client | None = None
         self._unsent: deque[MQTTMessageInfo] = deque()
         self._birth_due: float | None = None
         # Written by paho's thread:
         self._answered, self._connected, self._stale, self._born = Event(), Event(), Event(), Event()
+        self._announced: deque[tuple[str, str]] = deque(maxlen=ANNOUNCED_MOST)
         self._trouble = f"{self._broker} does not answer yet"
         self._closing = False
 
@@ -113,6 +100,8 @@ class MqttSink:
         """Publish what is new; after a reconnect and after Home Assistant's birth, all that is retained."""
         now = self._clock.monotonic()
         changed: dict[str, str] = {}
+        while self._announced:
+            self._retained.recall(*self._announced.popleft(), now)
         for reading in readings:
             changed |= self._retained.take(reading, now)
         changed |= self._retained.ages(now)
@@ -134,7 +123,7 @@ class MqttSink:
             return
         if self._connected.is_set():
             farewell = self._retained.farewell().items()
-            sent = [client.publish(topic, text, qos=1, retain=True) for topic, text in farewell]
+            sent = [client.publish(topic, text, qos=self._settings.qos, retain=True) for topic, text in farewell]
             with suppress(RuntimeError, ValueError):  # lost, or not taken: the last will says the same
                 sent[-1].wait_for_publish(FAREWELL_WAIT_S)
         client.disconnect()
@@ -146,20 +135,24 @@ class MqttSink:
 
     def _publish(self, messages: Mapping[str, str]) -> None:
         for topic, text in messages.items():
-            self._accepted(self._sending().publish(topic, text, qos=1, retain=True))
+            self._send(topic, text, self._settings.qos, retain=True)
 
     def _publish_live(self, readings: Iterable[Reading]) -> None:
         for reading in readings:
-            while self._unsent and not _waits(self._unsent[0]):
-                self._unsent.popleft()
-            if len(self._unsent) >= UNSENT_MOST and _waits(self._unsent[0], UNSENT_WAIT_S):
-                raise SinkError(f"{self._broker} takes nothing at the moment")
-            info = self._sending().publish(self._topics.of(reading.meter, "live"), reading_text(reading), qos=0)
-            self._accepted(info)
-            self._unsent.append(info)
+            self._send(self._topics.of(reading.meter, "live"), reading_text(reading), qos=0)
             for event in reading.events:
-                topic = self._topics.of(reading.meter, "event")
-                self._accepted(self._sending().publish(topic, event_text(reading, event), qos=1))
+                self._send(self._topics.of(reading.meter, "event"), event_text(reading, event), self._settings.qos)
+
+    def _send(self, topic: str, text: str, qos: int, *, retain: bool = False) -> None:
+        """Hand one message to paho. It bounds only what is acknowledged; of the rest we count what is not on the line yet."""
+        while self._unsent and not _waits(self._unsent[0]):
+            self._unsent.popleft()
+        if len(self._unsent) >= UNSENT_MOST and _waits(self._unsent[0], UNSENT_WAIT_S):
+            raise SinkError(f"{self._broker} takes nothing at the moment")
+        info = self._sending().publish(topic, text, qos=qos, retain=retain)
+        self._accepted(info)
+        if not qos:
+            self._unsent.append(info)
 
     def _accepted(self, info: MQTTMessageInfo) -> None:
         if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
@@ -186,22 +179,20 @@ class MqttSink:
 
     def _made(self) -> Client:
         """A client with its callbacks. Its name stays, so that the will of a dead session never comes after us."""
-        client = Client(CallbackAPIVersion.VERSION2, client_id=f"p1monitor-{self._house.installation}")
-        client.will_set(self._topics.status, OFFLINE, qos=1, retain=True)
+        settings = self._settings
+        name, protocol = f"p1monitor-{self._house.installation}", _PROTOCOLS[settings.protocol]
+        client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol)
+        client.will_set(self._topics.status, OFFLINE, qos=settings.qos, retain=True)
         client.reconnect_delay_set(RECONNECT_FIRST_S, RECONNECT_MOST_S)
-        client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)))
+        client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)) + QUEUED_COMPAT)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
-        settings = self._settings
         try:
             settings.host.encode("idna")  # what paho's thread would die of
         except UnicodeError:
             raise SinkError(f'"{settings.host}" cannot be the name of an MQTT broker: check [mqtt] host') from None
         if settings.tls:
-            try:
-                client.tls_set(str(settings.ca_file) if settings.ca_file else None)
-            except OSError as error:  # a file that is not there, or that holds no certificate
-                raise SinkError(f"[mqtt] ca_file {settings.ca_file} cannot be used: {_word(error)}") from None
+            client.tls_set_context(tls.context(settings))
         return client
 
     def _sign_in(self, client: Client) -> None:
@@ -215,7 +206,7 @@ class MqttSink:
                 password = settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeError) as error:
                 file = settings.password_file
-                raise SinkError(f"[mqtt] password_file {file} cannot be read: {_word(error)}") from None
+                raise SinkError(f"[mqtt] password_file {file} cannot be read: {word_of(error)}") from None
         client.username_pw_set(settings.username, password)
 
     # Callbacks: paho's thread. They set flags and the sentence, nothing else.
@@ -229,7 +220,7 @@ class MqttSink:
             self._trouble = f"{self._broker} {REFUSALS.get(str(reason), f'refuses the connection ({reason})')}"
         else:
             if self._topics.discovery:
-                client.subscribe(self._topics.birth)
+                client.subscribe([(self._topics.birth, 0), (self._topics.announcements, 0)])
             self._trouble = f"the connection to {self._broker} was lost"
             self._stale.set()
             self._connected.set()
@@ -237,8 +228,7 @@ class MqttSink:
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
         error = sys.exception() or OSError("no reason given")  # paho calls this while it handles the failure
-        sentence = by_date(error) or next((words for kind, words in FAILURES if isinstance(error, kind)), FAILURES[-1][1])
-        self._trouble = f"{self._broker} {sentence.format(_word(error))}"
+        self._trouble = f"{self._broker} {why(error)}"
         self._answered.set()
 
     def _on_disconnect(
@@ -246,12 +236,15 @@ class MqttSink:
     ) -> None:
         self._connected.clear()
         if not self._answered.is_set():
-            self._trouble = f"{self._broker} {_SILENT if 'alive' in str(reason).lower() else _HANGS_UP}{_CHECK_PORT}"
+            self._trouble = f"{self._broker} {SILENT if 'alive' in str(reason).lower() else HANGS_UP}{CHECK_PORT}"
             self._answered.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        if message.payload == ONLINE.encode():
-            self._born.set()
+        if message.topic == self._topics.birth:
+            if message.payload == ONLINE.encode():
+                self._born.set()
+        elif message.retain and message.payload and self._mine in message.topic and len(message.payload) <= ANNOUNCEMENT_MOST:
+            self._announced.append((message.topic, message.payload.decode(errors="replace")))
 
 
 def _waits(info: MQTTMessageInfo, seconds: float = 0.0) -> bool:
@@ -266,14 +259,3 @@ def _waits(info: MQTTMessageInfo, seconds: float = 0.0) -> bool:
 def _newest(readings: Sequence[Reading]) -> Iterable[Reading]:
     """One per meter: what came while the broker was away is skipped."""
     return {reading.meter: reading for reading in readings}.values()
-
-
-def _word(error: BaseException) -> str:
-    """The system's own word, without its numbers."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message or str(error.reason)
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return str(error.reason).replace("_", " ").lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -1,6 +1,6 @@
 """The telegrams themselves over TCP, verbatim, for any program that reads a P1 port. Never listens to what clients say.
 
-A stream of telegrams says nowhere whose they are, so it carries those of one meter: the first of the configuration.
+A stream of telegrams says nowhere whose they are, so it carries those of one meter: the one named, else the first.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Relay:
     def __init__(self, settings: RelaySettings, house: House, clock: Clock = SYSTEM) -> None:
         self._settings = settings
         self._house = house
-        self._meter = house.meters[0] if house.meters else ""
+        self._meter = settings.meter or next(iter(house.meters), "")
         self._clock = clock
         self._switchboard: _Switchboard | None = None
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from p1monitor.p1.records import Reading
-from p1monitor.sinks import House
-from p1monitor.sinks.homeassistant import Announcer, Entity, entities
-from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, device_text, message_text, reading_text
+import re
+from collections.abc import Mapping
+
+from p1monitor.p1.catalogue import row_of
+from p1monitor.p1.records import Reading, Received
+from p1monitor.sinks import House, Spent
+from p1monitor.sinks.dsmr_reader import Tree, periods
+from p1monitor.sinks.health import EVERY_S, Health, health_text
+from p1monitor.sinks.homeassistant import Announcer, Entity, entities, recalled
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, device_text, json_text, message_text, reading_text
 
 #: Share of the interval that a retained reading may come early: a meter that sends every ten seconds is not exact.
 EARLY = 0.05
+#: A submeter that no telegram has named for so long is gone; one that is replaced has its place by then.
+GONE_S = 86_400.0
+#: A rate's register.
+_RATE = re.compile(r"_t\d+_")
 
 
 class Retained:
     """The retained messages of one daemon. Each method gives back what has changed by it."""
 
-    def __init__(self, house: House, topics: Topics, interval: float) -> None:
+    def __init__(self, house: House, topics: Topics, interval: float, tree: Tree | None = None) -> None:
         self._house, self._topics, self._interval = house, topics, interval
         self._announcer = Announcer(house, topics, interval)
         self._held: dict[str, str] = {}
@@ -23,16 +33,29 @@ class Retained:
         self._basis: dict[str, object] = {}
         self._heard: dict[str, float] = {}
         self._due: dict[str, float] = {}
+        self._there: dict[str, dict[str, float]] = {}  # meter -> role -> when a telegram last named it
+        self._gone: dict[str, dict[str, dict[str, str]]] = {}  # meter -> role -> name -> platform: to be let go of
+        self._tree = tree  # of the first meter: its topics do not say whose they are
+        self._spent: dict[str, tuple[float, Mapping[str, Spent]]] = {}  # meter -> when it was asked, what was used
+        self._recalled: set[str] = set()
+        self._health = {meter: Health() for meter in house.meters}
+        self._looked: dict[str, tuple[float, bool]] = {}  # meter -> when its line was looked at, and whether it spoke
+        self._came: dict[str, Received] = {}
 
     def take(self, reading: Reading, now: float) -> dict[str, str]:
         """A reading came. Announcements stand before the values they announce, and those before the status."""
         meter = reading.meter
         heard = min(now, reading.received.monotonic) if reading.received else now
         self._heard[meter] = max(heard, self._heard.get(meter, heard))
-        changed = self._announce(reading)
+        if reading.received:
+            self._came[meter] = reading.received
+        changed = self._months(reading) if self._ask(reading, now) else {}
+        changed |= self._announce(reading, now)
         if now >= self._due.get(meter, now):
             self._due[meter] = now + self._interval * (1 - EARLY)
             changed |= self._hold(self._topics.of(meter, "reading"), reading_text(reading))
+            if self._tree and meter == self._house.meters[0]:
+                changed |= self._grown(self._tree, reading, now)
         for device in reading.devices:
             if (text := device_text(reading, device)) is not None:
                 changed |= self._hold(self._topics.of(meter, device.role), text)
@@ -46,8 +69,44 @@ class Retained:
         for meter in self._house.meters:
             heard = self._heard.get(meter)
             fresh = heard is not None and now - heard < self._house.stale_after(meter)
+            changed |= self._look(meter, now, fresh) if heard is not None else {}
             changed |= self._hold(self._topics.of(meter, "status"), ONLINE if fresh else OFFLINE)
         return changed
+
+    def _ask(self, reading: Reading, now: float) -> bool:
+        """Ask once a minute what was used today, this month, this year: a look into the history."""
+        last, _ = self._spent.get(reading.meter, (-EVERY_S, {}))
+        if reading.at is None or (reading.meter in self._spent and now - last < EVERY_S):
+            return False
+        self._spent[reading.meter] = now, self._house.spent(reading.meter, reading.at)
+        return True
+
+    def _months(self, reading: Reading) -> dict[str, str]:
+        """What was used this month, register by register; rates are left to the registers."""
+        used = {name: value for name, value in self._month(reading.meter).items() if row_of(name)}
+        return self._hold(self._topics.of(reading.meter, "month"), json_text({"meter": reading.meter, **used})) if used else {}
+
+    def _month(self, meter: str) -> Spent:
+        used = self._spent.get(meter, (0.0, {}))[1].get("month", {})
+        return {name: value for name, value in used.items() if not _RATE.search(name)}
+
+    def _grown(self, tree: Tree, reading: Reading, now: float) -> dict[str, str]:
+        """What has changed of the topics of DSMR-reader."""
+        told = tree.topics(reading, self._house.frames(reading.meter)[1])
+        told |= periods(self._spent.get(reading.meter, (now, {}))[1])
+        changed: dict[str, str] = {}
+        for topic, text in told.items():
+            changed |= self._hold(topic, text)
+        return changed
+
+    def _look(self, meter: str, now: float, fresh: bool) -> dict[str, str]:
+        """How the line does: now and then, and when the meter comes or falls silent."""
+        last, state = self._looked.get(meter, (-EVERY_S, False))
+        if state == fresh and now - last < EVERY_S:
+            return {}
+        self._looked[meter] = now, fresh
+        quality = self._health[meter].look(*self._house.frames(meter))
+        return self._hold(self._topics.of(meter, "health"), health_text(meter, quality, self._came.get(meter)))
 
     def everything(self) -> dict[str, str]:
         """All of it, for a broker or a Home Assistant that may have lost it; our own status last."""
@@ -58,18 +117,51 @@ class Retained:
         meters = {self._topics.of(meter, "status"): OFFLINE for meter in self._house.meters}
         return {**meters, self._topics.status: OFFLINE}
 
-    def _announce(self, reading: Reading) -> dict[str, str]:
+    def recall(self, topic: str, announcement: str, now: float) -> None:
+        """Something that was announced before we started: what it was about is there still, or must be taken back."""
+        for meter in self._house.meters:
+            role = self._announcer.role_of(topic, meter)
+            if role is None or topic in self._recalled or announcement == self._announced.get(topic):
+                continue
+            self._recalled.add(topic)
+            known, gone = recalled(role, announcement)
+            self._seen[meter] = self._seen.get(meter, frozenset()) | known
+            self._gone.setdefault(meter, {})[role] = gone
+            if role:
+                self._there.setdefault(meter, {}).setdefault(role, now)
+            self._basis.pop(meter, None)
+
+    def _announce(self, reading: Reading, now: float) -> dict[str, str]:
         if not self._topics.discovery:
             return {}
-        seen = self._seen.get(reading.meter, frozenset()) | entities(reading)
+        meter, changed = reading.meter, self._vanish(reading, now)
+        seen = self._seen.get(meter, frozenset()) | entities(reading)
         serials = tuple((device.role, device.equipment_id) for device in reading.devices)
-        basis = (seen, reading.telegram.identification, reading.equipment_id, serials)
-        if self._basis.get(reading.meter) == basis:  # what an announcement says changes a few times in a meter's life
-            return {}
-        self._seen[reading.meter], self._basis[reading.meter] = seen, basis
-        payloads = self._announcer.payloads(reading, seen)
-        changed = {topic: text for topic, text in payloads.items() if self._announced.get(topic) != text}
-        self._announced |= changed
+        months = tuple(self._month(meter))
+        basis = (seen, months, reading.telegram.identification, reading.equipment_id, serials)
+        if self._basis.get(meter) == basis:  # what an announcement says changes a few times in a meter's life
+            return changed
+        self._seen[meter], self._basis[meter] = seen, basis
+        gone = self._gone.pop(meter, {})
+        if any(gone.values()):
+            del self._basis[meter]  # the next reading announces it all again, without what is gone
+        payloads = self._announcer.payloads(reading, seen, gone, months)
+        changed |= {topic: text for topic, text in payloads.items() if self._announced.get(topic) != text}
+        self._announced |= payloads
+        return changed
+
+    def _vanish(self, reading: Reading, now: float) -> dict[str, str]:
+        """Take back devices that no telegram names any more: what stood for them at the broker goes too."""
+        meter, there = reading.meter, self._there.setdefault(reading.meter, {})
+        there |= {device.role: now for device in reading.devices}
+        changed: dict[str, str] = {}
+        for role in [role for role, last in there.items() if now - last >= GONE_S]:
+            del there[role]
+            self._seen[meter] = frozenset(entity for entity in self._seen.get(meter, ()) if entity.role != role)
+            for topic in (self._announcer.topic(meter, role), self._topics.of(meter, role)):
+                self._announced.pop(topic, None)
+                self._held.pop(topic, None)
+                changed[topic] = ""
         return changed
 
     def _hold(self, topic: str, text: str) -> dict[str, str]:

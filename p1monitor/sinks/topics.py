@@ -35,6 +35,11 @@ class Topics:
         """Where Home Assistant says that it has started."""
         return f"{self.discovery}/status"
 
+    @property
+    def announcements(self) -> str:
+        """All devices that anybody announces: MQTT has no pattern for ours alone."""
+        return f"{self.discovery}/device/+/config"
+
     def of(self, meter: str, leaf: str) -> str:
         """status, live, reading, message and event of a meter; else the role of one of its M-Bus devices."""
         return f"{self.root}/{meter}/{leaf}"

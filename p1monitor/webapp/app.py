@@ -57,6 +57,8 @@ def create_app(
     clock: Clock = SYSTEM,
     *,
     web: Path | None = None,
+    append_crc: bool = False,
+    sizes: Callable[[], Mapping[str, float]] = dict,
 ) -> Flask:
     """The application for these meters. `queries` is None where no history is kept."""
     door = Door(settings, clock)
@@ -72,8 +74,9 @@ def create_app(
     app.extensions["p1monitor_close"] = live.close
     _guard(app, door)
     _pages(app, door, web or _folder())
-    answers = Answers(live, queries, status.snapshot, clock)
+    answers = Answers(live, queries, status.snapshot, clock, append_crc=append_crc)
     _answers(app, answers)
+    _others(app, answers, status, sizes)
     _streams(app, live, answers, clock)
     return app
 
@@ -89,7 +92,7 @@ def _guard(app: Flask, door: Door) -> None:
         if header is not None:
             known = door.try_basic(header, request.remote_addr or "")
             return None if known else _not_in(known)
-        if request.path.startswith("/api/"):
+        if request.path.startswith("/api/") or request.endpoint == "metrics":
             return _refusal(401, "login", "log in at /login, or send the password as Authorization: Basic")
         return _go("/login")
 
@@ -194,6 +197,22 @@ def _answers(app: Flask, answers: Answers) -> None:
     def healthz() -> Response:
         flowing, told = answers.health()
         return _json(told, 200 if flowing else 503)
+
+
+def _others(app: Flask, answers: Answers, status: StatusLike, sizes: Callable[[], Mapping[str, float]]) -> None:
+    """What is not JSON."""
+
+    @app.get("/api/v1/telegram")
+    def telegram() -> Response:
+        return Response(answers.telegram(request.args), content_type="text/plain; charset=iso-8859-1")
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        try:
+            from p1monitor.sinks import prometheus  # noqa: PLC0415 - its library is loaded by the first who asks
+        except ImportError:
+            return _refusal(501, "prometheus", "prometheus-client is not installed: pip install 'p1monitor-daemon[prometheus]'")
+        return Response(prometheus.page(answers.spoken(), status.snapshot(), sizes()), content_type=prometheus.CONTENT_TYPE)
 
 
 def _streams(app: Flask, live: Live, answers: Answers, clock: Clock) -> None:

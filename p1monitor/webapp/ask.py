@@ -7,11 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
 
+from p1monitor import days
 from p1monitor.clock import Clock
 from p1monitor.live import Live
 from p1monitor.p1.catalogue import row_of
+from p1monitor.p1.records import Reading
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.webapp import days, openapi, payload, periods, report
+from p1monitor.sinks.relay import complete
+from p1monitor.webapp import openapi, payload, periods, report
 from p1monitor.webapp.arguments import EVENTS, MOST_EVENTS, Arguments, Refused, kinds, moment, phase, whole
 
 #: Names of one series answer: a chart shows a dozen lines at most.
@@ -62,7 +65,16 @@ class Queries(Protocol):
 class Answers:
     """One method per question; each takes the arguments of the query string."""
 
-    def __init__(self, live: Live, queries: Queries | None, snapshot: Callable[[], Mapping[str, object]], clock: Clock) -> None:
+    def __init__(
+        self,
+        live: Live,
+        queries: Queries | None,
+        snapshot: Callable[[], Mapping[str, object]],
+        clock: Clock,
+        *,
+        append_crc: bool = False,
+    ) -> None:
+        self._append_crc = append_crc
         self._live = live
         self._queries = queries
         self._snapshot = snapshot
@@ -93,6 +105,20 @@ class Answers:
         meter = self.meter(arguments)
         reading = self._live.latest(meter)
         return payload.tag(reading), payload.live(meter, reading, self._clock.monotonic())
+
+    def telegram(self, arguments: Arguments) -> bytes:
+        """The newest telegram, byte for byte; none while the meter is silent, for then it is no longer true."""
+        meter = self.meter(arguments)
+        reading = self._live.latest(meter)
+        if reading is None or not reading.frame or _meters(self._snapshot()).get(meter, {}).get("stale", True):
+            raise Refused(503, "telegram", "no telegram came lately")
+        return complete(reading.frame, append_crc=arguments.get("append_crc") in {"1", "true"} or self._append_crc)
+
+    def spoken(self) -> list[Reading]:
+        """The newest reading of each meter that is not silent."""
+        told = _meters(self._snapshot())
+        latest = [self._live.latest(name) for name in self._live.meters]
+        return [one for one in latest if one is not None and not told.get(one.meter, {}).get("stale", True)]
 
     def recent(self, arguments: Arguments) -> object:
         """Net power of the last ten minutes, from memory."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from p1monitor.webapp import days
+from p1monitor import days
 
 #: A calendar that starts before the first smart meters or ends after their clocks is a slip of the pen.
 FIRST_YEAR, LAST_YEAR = 2001, 2069

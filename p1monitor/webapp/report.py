@@ -12,10 +12,10 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
+from p1monitor.days import Edge
 from p1monitor.observer.nominal import BASE_V, DELTA_V, LIVE_V
 from p1monitor.recorder.profiles import Bit
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.webapp.days import Edge
 
 #: Shares of the nominal voltage.
 LEAST, MOST, LEAST_EVER = 0.9, 1.1, 0.85

@@ -55,6 +55,13 @@ def weeks(month: str, now: datetime) -> list[Edge]:
     return [Edge(one.date(), to_posix(one)) for one in (*(one for one in naive if one < end), end)]
 
 
+def starts(now: datetime) -> dict[str, float]:
+    """When the day, the month and the year of this moment began."""
+    to_posix = rule(now)
+    day = now.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    return {"day": to_posix(day), "month": to_posix(day.replace(day=1)), "year": to_posix(day.replace(month=1, day=1))}
+
+
 def rule(now: datetime) -> Callable[[datetime], float]:
     """From local time to POSIX seconds: by the host's zone if it agrees with the meter now, else by the meter's offset.
 
