@@ -77,13 +77,26 @@ def demo(model: str, days: int, listen: str) -> None:
 @click.option(
     "--profile", type=click.Choice(PROFILES), default="auto", help="Country, where its clock is not Central European (fi, lt)."
 )
-def decode(files: tuple[str, ...], as_json: bool, crc: str, profile: str) -> None:
+@click.option("--decryption-key-file", type=click.Path(path_type=Path), help="For encrypted telegrams: 32 hex digits.")
+@click.option("--authentication-key-file", type=click.Path(path_type=Path), help="The same, where it is not Luxembourg's.")
+def decode(
+    files: tuple[str, ...],
+    as_json: bool,
+    crc: str,
+    profile: str,
+    decryption_key_file: Path | None,
+    authentication_key_file: Path | None,
+) -> None:
     """Decode telegrams from FILES, or from standard input (-). A *.hex file is a hex dump of bytes."""
+    from p1monitor import keys  # noqa: PLC0415
     from p1monitor.show import Stream  # noqa: PLC0415
 
+    with explained():
+        both = keys.read(decryption_key_file, authentication_key_file)
+        keys.framer(crc, decryption_key_file, authentication_key_file)  # is the library there?
     good = 0
     for name in files or ("-",):
-        stream = Stream(name, read_bytes(name), crc, profile)
+        stream = Stream(name, read_bytes(name), crc, profile, both)
         for fine, text in stream.lines() if as_json else stream.tables():
             good += fine
             click.echo(text)

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
-from p1monitor import listen, password
+from p1monitor import keys, listen, password
+from p1monitor.p1.gcm import CipherError
 from p1monitor.rules import (
     CHECKS,
-    LATER_KEYS,
     LATER_SOURCES,
     LATER_TABLES,
     REQUIRED,
@@ -71,8 +71,6 @@ class _Table(NamedTuple):
     def _value(self, kind: type, key: str, hints: Mapping[str, Any], value: object) -> object:
         if key not in hints:
             self.wrong(key, f"unknown key, {_nearest(key, hints)}")
-        if (kind, key) in LATER_KEYS:
-            self.wrong(key, LATER_KEYS[kind, key])
         words: Mapping[str, object] = WORDS_FOR.get((kind, key), {})
         if isinstance(value, str) and value in words:
             return words[value]
@@ -192,6 +190,10 @@ def _meter(file: Path, title: str, raw: object) -> MeterSettings:
     if "source" not in raw:
         table.wrong("source", "is missing: a [meter.source] table says where the telegrams come from")
     meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key != "source"})
+    try:
+        keys.framer(meter.crc, meter.decryption_key_file, meter.authentication_key_file)
+    except CipherError as error:
+        table.wrong("decryption_key_file" if meter.decryption_key_file else "authentication_key_file", str(error))
     return replace(meter, source=_source(_Table(file, "[meter.source]"), raw["source"]))
 
 

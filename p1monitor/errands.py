@@ -86,14 +86,15 @@ def until_interrupted() -> Iterator[None]:
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what a user can put right into one sentence."""
-    from p1monitor.password import PasswordError  # noqa: PLC0415 - loaded by the commands that need them
+    from p1monitor.p1.gcm import CipherError  # noqa: PLC0415 - loaded by the commands that need them
+    from p1monitor.password import PasswordError  # noqa: PLC0415
     from p1monitor.recorder.opening import StoreError  # noqa: PLC0415
     from p1monitor.sources import SourceError  # noqa: PLC0415
     from p1monitor.webapp import WebError  # noqa: PLC0415
 
     try:
         yield
-    except (ConfigError, PasswordError) as error:
+    except (CipherError, ConfigError, PasswordError) as error:
         fail(str(error))
     except (StoreError, SourceError, WebError) as error:
         fail(str(error), FAILED)

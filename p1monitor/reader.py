@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from threading import Event, Thread
 
+from p1monitor import keys
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.news import News
 from p1monitor.observer import Memory, observe
-from p1monitor.p1.framer import REASONS, Frame, Framer, Rejected
+from p1monitor.p1.framer import REASONS, Frame, Rejected
 from p1monitor.p1.looks import SAMPLE
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
@@ -34,7 +35,8 @@ TURN_S = 1.0  #: a pause is taken in steps, so that the watchdog sees the thread
 REFUSED_MANY = 5  #: in a row, and the status says why
 TICK_S = 10.0  #: between looks at the port's error counters
 HINTS = {"crc": '; behind a gateway that rewrites lines, crc = "off" of this [[meter]] helps'}
-FOREIGN = frozenset(("parity", "dlms", "encrypted"))  #: reasons that do not pass by themselves: somebody has to act
+OUTSIDE = frozenset(("noise", "sync"))  #: reasons for bytes that are outside of telegrams
+FOREIGN = frozenset(("parity", "dlms", "encrypted", "key", "plain"))  #: reasons that do not pass by themselves: somebody has to act
 
 
 class Reader:
@@ -55,7 +57,8 @@ class Reader:
         self.ended = False  #: the source was finite, and it is all read
         self._profile = meter.profile
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
-        self._framer = Framer(meter.crc)  # one for good: it remembers that valid CRCs have come
+        # One for good: it remembers that valid CRCs have come, or that the key fits
+        self._framer = keys.framer(meter.crc, meter.decryption_key_file, meter.authentication_key_file)
         self._stop = Event()
         self._turned: float | None = None
         self._heard = 0.0  # when the source was opened, or the last valid telegram came
@@ -189,7 +192,7 @@ class Reader:
             self._status.set("period_s", round(period, 1), meter=self.meter)
 
     def _refused(self, event: Rejected) -> None:
-        if event.reason == "noise" and event.offset == self._began:
+        if event.reason in OUTSIDE and event.offset == self._began:
             return  # the port was opened in the middle of a telegram: nobody's fault
         self._status.count(f"refused:{event.reason}", meter=self.meter)
         self._refusals[event.reason] += 1

@@ -103,10 +103,6 @@ SOURCES: Mapping[str, SourceKind] = {
 #: Designed, named in the papers, and not built yet: say so instead of "unknown".
 LATER_SOURCES = {"optical": "the optical head (IEC 62056-21) is not supported yet"}
 LATER_TABLES = {"homewizard": "the HomeWizard interface is not supported yet"}
-LATER_KEYS: Mapping[tuple[type, str], str] = {
-    (MeterSettings, "decryption_key_file"): "encrypted telegrams are not supported yet",
-    (MeterSettings, "authentication_key_file"): "encrypted telegrams are not supported yet",
-}
 
 #: Tables that stand once, and whether they are there without being written.
 TABLES: Mapping[str, tuple[type, bool]] = {

@@ -61,10 +61,18 @@ class Script:
 class Setup:
     """A reader with all around it."""
 
-    def __init__(self, source: Source, clock: Clock = SYSTEM, publish: Callable[[Reading], None] | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock = SYSTEM,
+        publish: Callable[[Reading], None] | None = None,
+        *,
+        meter: MeterSettings | None = None,
+    ) -> None:
         self.readings: list[Reading] = []
         self.status = Status("test", clock)
-        self.reader = Reader(MeterSettings("home"), source, publish or self.readings.append, self.status, Memory(), clock=clock)
+        settings = meter or MeterSettings("home")
+        self.reader = Reader(settings, source, publish or self.readings.append, self.status, Memory(), clock=clock)
 
     @property
     def told(self) -> dict[str, object]:

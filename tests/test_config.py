@@ -182,9 +182,17 @@ METER_FAULTS = {
     "meters that are none": ("meter = [1]", "[[meter]]: must be a table"),
     "name for a file": ('[[meter]]\nname = "../home"\nsource = {}', "[[meter]] name: must be made of a-z, 0-9"),
     "name for a topic": ('[[meter]]\nname = "status"\nsource = {}', "[[meter]] name: must be made of a-z, 0-9"),
-    "encrypted": (
+    "encrypted, without the key's file": (
         '[[meter]]\ndecryption_key_file = "k"\nsource = {}',
-        "[[meter]] decryption_key_file: encrypted telegrams are not supported yet",
+        "[[meter]] decryption_key_file: cannot read",
+    ),
+    "encrypted, with another file": (
+        '[[meter]]\ndecryption_key_file = "config.toml"\nsource = {}',
+        "config.toml: a key is 32 hex digits, and this is not",
+    ),
+    "encrypted, with the second key only": (
+        '[[meter]]\nauthentication_key_file = "config.toml"\nsource = {}',
+        "is of no use without the decryption key",
     ),
     "no device": ("[[meter]]\nsource = {}", '[meter.source] device: is missing: a source of type "serial" needs it'),
     "device without path": ('[[meter]]\nsource = {device="ttyUSB0"}', "[meter.source] device: must be a path"),
