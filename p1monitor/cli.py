@@ -149,6 +149,8 @@ def status(config: Path, url: str | None, password_file: Path | None) -> None:
 @click.option("--seed", default=0, show_default=True, help="Another household.")
 @click.option("--pty", "pty", is_flag=True, help="Send on a new pseudo-terminal, whose name is printed.")
 @click.option("--tcp", metavar="[HOST:]PORT", help="Send to whoever connects.")
+@click.option("--optical", is_flag=True, help="With --pty: answer as its optical port does, when it is asked (mode C).")
+@click.option("--address", "own_address", default="", help="With --optical: answer to no other.")
 @click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write a past into a file.")
 @click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0, 400), help="How much of it, with --file.")
 @click.option("--start", metavar="TIME", help="When it is there; ISO 8601. With --file the past begins then.")
@@ -160,6 +162,8 @@ def simulate(
     seed: int,
     pty: bool,
     tcp: str | None,
+    optical: bool,
+    own_address: str,
     path: Path | None,
     days: float,
     start: str | None,
@@ -175,12 +179,16 @@ def simulate(
         return
     if sum((pty, tcp is not None, path is not None)) != 1:
         fail("say where to: one of --pty, --tcp, --file")
+    if optical and not pty:
+        fail("--optical needs --pty")
     try:
         play = meter.play(model, seed, start, scenes, pace(speed), past_days=days if path else 0)
     except meter.SimulateError as error:
         fail(str(error))
     with explained(), until_interrupted():
-        if pty:
+        if pty and optical:
+            meter.to_head(play, own_address, click.echo)
+        elif pty:
             meter.to_pty(play, click.echo)
         elif tcp is not None:
             meter.to_tcp(play, address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)

@@ -18,7 +18,6 @@ from p1monitor import keys, listen, password
 from p1monitor.p1.gcm import CipherError
 from p1monitor.rules import (
     CHECKS,
-    LATER_SOURCES,
     LATER_TABLES,
     REQUIRED,
     SOURCES,
@@ -200,8 +199,6 @@ def _meter(file: Path, title: str, raw: object) -> MeterSettings:
 def _source(table: _Table, raw: object) -> SourceSettings:
     source = table.record(SourceSettings, raw)
     assert isinstance(raw, dict)  # record() said so
-    if source.type in LATER_SOURCES:
-        table.wrong("type", LATER_SOURCES[source.type])
     if source.type not in SOURCES:
         table.wrong("type", f'there is no source "{source.type}", {_nearest(source.type, dict.fromkeys(SOURCES))}')
     kind = SOURCES[source.type]

@@ -59,6 +59,7 @@ class Reader:
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
         # One for good: it remembers that valid CRCs have come, or that the key fits
         self._framer = keys.framer(meter.crc, meter.decryption_key_file, meter.authentication_key_file)
+        self._polled_s = meter.source.polled_s
         self._stop = Event()
         self._turned: float | None = None
         self._heard = 0.0  # when the source was opened, or the last valid telegram came
@@ -147,7 +148,7 @@ class Reader:
         if now - self._ticked >= TICK_S:
             self._ticked = now
             self._tick()
-        patience = max(SILENT_PERIODS * (self.period or 0.0), SILENT_LEAST_S)
+        patience = max(SILENT_PERIODS * max(self.period or 0.0, self._polled_s), SILENT_LEAST_S)
         if now - self._heard >= patience:
             raise SourceError(self._silence(now - self._heard))
 

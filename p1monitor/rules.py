@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from p1monitor import listen
 from p1monitor.p1.meters import MODELS
+from p1monitor.p1.modec import ADDRESS
 from p1monitor.settings import (
     HistorySettings,
     InfluxSettings,
@@ -64,6 +65,8 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "speed"): _between(0.01, 1_000_000),
     (SourceSettings, "model"): _one_of(*MODELS),
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
+    (SourceSettings, "address"): _like(ADDRESS.pattern, "the address on the meter: at most 32 digits, letters and blanks"),
+    (SourceSettings, "interval"): _between(5, 3600),
     (HistorySettings, "keep"): _one_of("forever"),
     (HistorySettings, "load_profile_minutes"): _one_of(5, 10, 15, 30, 60),
     (WebSettings, "listen"): _listen,
@@ -98,10 +101,10 @@ SOURCES: Mapping[str, SourceKind] = {
     "tcp": SourceKind(("host", "port"), ()),
     "replay": SourceKind(("path",), ("speed", "loop")),
     "simulated": SourceKind((), ("model", "seed")),
+    "optical": SourceKind(("device",), ("settings", "address", "interval")),
 }
 
 #: Designed, named in the papers, and not built yet: say so instead of "unknown".
-LATER_SOURCES = {"optical": "the optical head (IEC 62056-21) is not supported yet"}
 LATER_TABLES = {"homewizard": "the HomeWizard interface is not supported yet"}
 
 #: Tables that stand once, and whether they are there without being written.

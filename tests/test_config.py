@@ -209,7 +209,15 @@ METER_FAULTS = {
         '[meter.source] model: must be one of "esmr5", "me381", "mt381"',
     ),
     "unknown source": ('[[meter]]\nsource = {type="serail"}', 'there is no source "serail", did you mean serial?'),
-    "optical head": ('[[meter]]\nsource = {type="optical"}', "the optical head (IEC 62056-21) is not supported yet"),
+    "optical head without a port": ('[[meter]]\nsource = {type="optical"}', 'a source of type "optical" needs it'),
+    "optical head, address": (
+        '[[meter]]\nsource = {type="optical", device="/dev/a", address="1!"}',
+        "[meter.source] address: must be the address on the meter",
+    ),
+    "optical head, interval": (
+        '[[meter]]\nsource = {type="optical", device="/dev/a", interval=1}',
+        "[meter.source] interval: must be between 5 and 3600",
+    ),
     "nothing to replay": ('[[meter]]\nsource = {type="replay", path="x"}', "[meter.source] path: cannot read"),
     "speed": ('[[meter]]\nsource = {type="replay", speed="fast"}', '[meter.source] speed: must be a number, or "max"'),
     "two meters on one cable": (

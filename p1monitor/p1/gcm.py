@@ -49,7 +49,8 @@ def read_key(text: str) -> bytes:
 
 
 def seal(plain: bytes, keys: Keys, title: bytes, counter: int) -> bytes:
-    """Encrypt a telegram as a meter does; for simulated ones."""
+    """Encrypt a telegram as a meter does; for simulated ones. Raises CipherError where the library is not installed."""
+    decryptor(keys)
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 - see decryptor
 
     count = counter.to_bytes(4)

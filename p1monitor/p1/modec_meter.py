@@ -23,7 +23,7 @@ _NAK = b"\x15"
 class MeterSide:
     """One optical port. `read` gives the telegram whose data lines it sends; its identification has the speed in it."""
 
-    def __init__(self, read: Callable[[], Telegram], *, address: str = "", parity: bool = False) -> None:
+    def __init__(self, read: Callable[[], Telegram | None], *, address: str = "", parity: bool = False) -> None:
         self._read, self._address, self._parity = read, address, parity
         self._buffer = b""
         self._telegram: Telegram | None = None  # of the sign-on that waits for its acknowledgement
@@ -47,6 +47,8 @@ class MeterSide:
         if asked and asked.lstrip("0") != self._address.lstrip("0"):
             return []
         self._telegram = self._read()
+        if self._telegram is None:  # it has no power
+            return []
         return [Pause(REACTION_S), self._send(b"/%b\r\n" % self._telegram.identification.encode("latin-1"))]
 
     def _answer(self, match: re.Match[bytes]) -> list[Action]:

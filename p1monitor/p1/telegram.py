@@ -34,7 +34,7 @@ HEADERS_KEPT = 16
 _CURRENT = "*255"
 
 #: Group C by letter in short codes (IEC 62056-61 annex A), and from where on it is about the meter, not about electricity.
-_LETTERS = {"C": "96", "F": "97", "L": "98", "P": "99"}
+LETTERS = {"C": "96", "F": "97", "L": "98", "P": "99"}
 _ABSTRACT = 96
 
 
@@ -106,7 +106,7 @@ def normal_code(code: str) -> str:
     if match is None:
         return code
     medium, c, d, e, f = match.groups(default="")
-    c, d = _LETTERS.get(c, c), _LETTERS.get(d, d)
+    c, d = LETTERS.get(c, c), LETTERS.get(d, d)
     if not medium:
         medium, e = ("1-0:" if c.isdecimal() and int(c) < _ABSTRACT else "0-0:"), e or "0"
     end = "" if f == _CURRENT else f
