@@ -23,10 +23,10 @@ from p1monitor.settings import MeterSettings, SourceSettings
 from p1monitor.sources import Forgetful, SourceError, build
 from p1monitor.sources.optical import READ_S, TRIES, OpticalSource
 from tests.clocks import Hands
-from tests.lines import Wire, until, wire
+from tests.lines import FakeClock, Wire, dsmr2, until, wire
 from tests.moments import NOON, number
 from tests.opticalkit import far, head, playing
-from tests.readerkit import Setup
+from tests.readerkit import Script, Setup
 
 __all__ = ["wire"]
 
@@ -198,3 +198,12 @@ def test_registers_roll_over_at_eight_digits() -> None:
     assert last.value == Decimal("0.700")
     assert not last.held
     assert any("rolled over" in words for _, told in sent for words in told)
+
+
+def test_a_reader_waits_for_a_meter_that_is_asked_seldom() -> None:
+    clock = FakeClock()
+    script = Script(clock, [dsmr2(), 299.0, dsmr2(), 1.0, SourceError("unplugged")])
+    seldom = MeterSettings("home", source=SourceSettings("optical", "/dev/head", interval=300))
+    setup = Setup(script, clock, meter=seldom)
+    setup.play(script)
+    assert len(setup.readings) == 2

@@ -182,3 +182,13 @@ def holder_of(path: str) -> str | None:
         except OSError:
             continue
     return None
+
+
+def test_a_luxembourgish_past_needs_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "past.bin"
+    count = simulate.to_file(Play("lux", 7, START), path, 1 / 24)
+    found = frames(path.read_bytes(), SIMULATED)
+    assert len(found) == count == 360
+    assert {frame.crc for frame in found} == {"gcm"}
+    assert decode(parse(found[0])).values["energy_import_kwh"].value is not None
+    assert frames(path.read_bytes()) == []

@@ -44,7 +44,7 @@ def clms100(state: State) -> Telegram:
     watts = (sum(state.load.watts), 0, 0)
     values: dict[str, Given] = {
         "error_register": "00000000",
-        "device_id_1": f"{state.number:012d}",
+        "device_id_1": f"1{state.number:012d}",
         "clock_time": f"{state.local:%H%M%S}",
         "clock_date": f"{state.local:%y%m%d}",
         **{f"energy_{side}_t{n}_kwh": 0 for side in _SIDES for n in TARIFFS},
