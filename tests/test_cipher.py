@@ -69,6 +69,7 @@ CASES = {
     "cut in its head": (GOOD[:14] + OTHER, ["short", "gcm"]),
     "damaged": (GOOD + flipped(OTHER, 60) + GOOD, ["gcm", "tag", "gcm"]),
     "damaged at once": (flipped(GOOD, 60) + OTHER, ["tag", "gcm"]),
+    "damaged in its counter, with a key that has fitted": (GOOD + flipped(OTHER, 16), ["gcm", "tag"]),
     "damaged tag": (flipped(GOOD, len(GOOD) - 1), ["tag"]),
     "says that it is longer": (GOOD[:LENGTH] + b"\x1f\x00" + GOOD[LENGTH + 2 :] + OTHER + GOOD, ["short", "gcm", "gcm"]),
     "another security byte": (flipped(GOOD, LENGTH + 2), ["sync"]),
