@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -242,6 +243,13 @@ def test_the_files_decide_which_way_in(tmp_path: Path) -> None:
         key_files.read(None, second)
     with pytest.raises(CipherError, match="No such file"):
         key_files.read(tmp_path / "c", None)
+
+
+def test_the_library_is_wanted_only_where_there_is_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
+    assert isinstance(framer_for("auto", None), Framer)
+    with pytest.raises(CipherError, match="pip install cryptography"):
+        framer_for("auto", KEYS)
 
 
 # The way in

@@ -67,7 +67,10 @@ def decryptor(keys: Keys) -> Decrypt:
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
     except ImportError:
-        raise CipherError("encrypted telegrams need the library cryptography: pip install 'p1monitor-daemon[encrypted]'") from None
+        raise CipherError(
+            "encrypted telegrams need the library cryptography: install it with the pip beside p1monitor "
+            "(/opt/p1monitor/bin/pip install cryptography)"
+        ) from None
     aes, authenticated = algorithms.AES(keys.decryption), bytes([SECURITY]) + keys.authentication
 
     def decrypt(nonce: bytes, ciphertext: bytes, tag: bytes | None) -> bytes | None:
