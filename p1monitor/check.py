@@ -76,6 +76,11 @@ def _serial(what: str, meter: MeterSettings) -> Answer:
     return Answer(True, what, f"{device} is there")
 
 
+def _optical(what: str, meter: MeterSettings) -> Answer:
+    url = urlsplit(meter.source.device or "")
+    return _reach(what, url.hostname or "", url.port or 0) if url.scheme else _serial(what, meter)
+
+
 def _tcp(what: str, meter: MeterSettings) -> Answer:
     return _reach(what, meter.source.host or "", meter.source.port or 0)
 
@@ -94,6 +99,7 @@ _SOURCES: dict[str, Callable[[str, MeterSettings], Answer]] = {
     "tcp": _tcp,
     "replay": _replay,
     "simulated": _simulated,
+    "optical": _optical,
 }
 
 

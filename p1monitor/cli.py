@@ -78,18 +78,15 @@ def demo(model: str, days: int, listen: str) -> None:
 @click.option(
     "--profile", type=click.Choice(PROFILES), default="auto", help="Country, where its clock is not Central European (fi, lt)."
 )
-def decode(files: tuple[str, ...], as_json: bool, crc: str, profile: str) -> None:
+@click.option("--decryption-key-file", type=click.Path(path_type=Path), help="For encrypted telegrams: 32 hex digits.")
+@click.option("--authentication-key-file", type=click.Path(path_type=Path), help="The same, where it is not Luxembourg's.")
+def decode(files: tuple[str, ...], as_json: bool, **how: Any) -> None:
     """Decode telegrams from FILES, or from standard input (-). A *.hex file is a hex dump of bytes."""
-    from p1monitor.show import Stream  # noqa: PLC0415
-
     good = 0
-    for name in files or ("-",):
-        stream = Stream(name, errands.read_bytes(name), crc, profile)
-        for fine, text in stream.lines() if as_json else stream.tables():
-            good += fine
-            click.echo(text)
-    if not good:
-        click.echo("no good telegram", err=True)
+    for fine, text in errands.decoded(files or ("-",), as_json=as_json, **how):
+        good += fine
+        click.echo(text)
+    click.echo("" if good else "no good telegram\n", err=True, nl=False)
     sys.exit(0 if good else 1)
 
 
@@ -137,6 +134,8 @@ def status(config: Path, url: str | None, password_file: Path | None) -> None:
 @click.option("--seed", default=0, show_default=True, help="Another household.")
 @click.option("--pty", "pty", is_flag=True, help="Send on a new pseudo-terminal, whose name is printed.")
 @click.option("--tcp", metavar="[HOST:]PORT", help="Send to whoever connects.")
+@click.option("--optical", is_flag=True, help="With --pty: answer as its optical port does, when it is asked (mode C).")
+@click.option("--address", "own_address", default="", help="With --optical: answer to no other.")
 @click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write a past into a file.")
 @click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0, 400), help="How much of it, with --file.")
 @click.option("--start", metavar="TIME", help="When it is there; ISO 8601. With --file the past begins then.")
@@ -148,6 +147,8 @@ def simulate(
     seed: int,
     pty: bool,
     tcp: str | None,
+    optical: bool,
+    own_address: str,
     path: Path | None,
     days: float,
     start: str | None,
@@ -161,14 +162,16 @@ def simulate(
     if listing:
         click.echo("\n".join(meter.listing()))
         return
-    if sum((pty, tcp is not None, path is not None)) != 1:
-        fail("say where to: one of --pty, --tcp, --file")
+    if sum((pty, tcp is not None, path is not None)) != 1 or (optical and not pty):
+        fail("say where to: one of --pty, --tcp, --file; --optical needs --pty")
     try:
         play = meter.play(model, seed, start, scenes, pace(speed), past_days=days if path else 0)
     except meter.SimulateError as error:
         fail(str(error))
     with explained(), errands.until_interrupted():
-        if pty:
+        if pty and optical:
+            meter.to_head(play, own_address, click.echo)
+        elif pty:
             meter.to_pty(play, click.echo)
         elif tcp is not None:
             meter.to_tcp(play, address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)

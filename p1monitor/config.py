@@ -14,13 +14,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
-from p1monitor import listen, password
+from p1monitor import keys, listen, password
 from p1monitor.p1.catalogue import DEMAND_MOST
+from p1monitor.p1.gcm import CipherError
 from p1monitor.rules import (
     CHECKS,
     IDENTIFIER,
-    LATER_KEYS,
-    LATER_SOURCES,
     LATER_TABLES,
     REQUIRED,
     ROLE,
@@ -81,8 +80,6 @@ class _Table(NamedTuple):
     def _value(self, kind: type, key: str, hints: Mapping[str, Any], value: object) -> object:
         if key not in hints:
             self.wrong(key, f"unknown key, {_nearest(key, hints)}")
-        if (kind, key) in LATER_KEYS:
-            self.wrong(key, LATER_KEYS[kind, key])
         words: Mapping[str, object] = WORDS_FOR.get((kind, key), {})
         if isinstance(value, str) and value in words:
             return words[value]
@@ -206,6 +203,10 @@ def _meter(file: Path, title: str, raw: object) -> MeterSettings:
     meter = table.record(MeterSettings, {key: value for key, value in raw.items() if key not in _INNER})
     if meter.demand_minutes * meter.demand_periods > DEMAND_MOST:
         table.wrong("demand_periods", f"{meter.demand_periods} periods of {meter.demand_minutes} minutes are more than an hour")
+    try:
+        keys.framer(meter.crc, meter.decryption_key_file, meter.authentication_key_file)
+    except CipherError as error:
+        table.wrong("decryption_key_file" if meter.decryption_key_file else "authentication_key_file", str(error))
     roles = _roles(_Table(file, "[meter.roles]"), raw.get("roles", {}))
     quality = _Table(file, "[meter.quality]").record(Thresholds, raw.get("quality", {}))
     return replace(meter, roles=roles, source=_source(_Table(file, "[meter.source]"), raw["source"]), quality=quality)
@@ -230,8 +231,6 @@ def _roles(table: _Table, raw: object) -> Mapping[str, str]:
 def _source(table: _Table, raw: object) -> SourceSettings:
     source = table.record(SourceSettings, raw)
     assert isinstance(raw, dict)  # record() said so
-    if source.type in LATER_SOURCES:
-        table.wrong("type", LATER_SOURCES[source.type])
     if source.type not in SOURCES:
         table.wrong("type", f'there is no source "{source.type}", {_nearest(source.type, dict.fromkeys(SOURCES))}')
     kind = SOURCES[source.type]

@@ -59,8 +59,8 @@ NOISE_FAR = (
 #: Reason of a refusal -> what to do about it. In the order in which they explain the others.
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
-        "encrypted": "encrypted telegrams come (DB 08, as in Luxembourg and Austria): the grid company gives the key, "
-        "but p1monitor cannot decrypt yet",
+        "encrypted": "encrypted telegrams come (DB 08, as in Luxembourg and Austria): the grid company gives the key. "
+        "Write it into a file that decryption_key_file of [[meter]] names, and where there is a second one authentication_key_file",
         "dlms": "binary DLMS/HDLC comes (7E A0 or 7E A2, as in Norway and Switzerland), not P1 text: p1monitor cannot read it. "
         "Some grid companies switch a meter to P1 text on request",
         "parity": REASONS["parity"],

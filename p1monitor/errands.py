@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +81,27 @@ def moment(text: str | None, otherwise: int) -> int:
         fail(f'"{text}" is no time; write it as 2026-11-21, 2026-11-21T18:00 or 2026-11-21T18:00+01:00')
 
 
+def decoded(
+    files: Iterable[str],
+    *,
+    as_json: bool,
+    crc: str,
+    profile: str,
+    decryption_key_file: Path | None,
+    authentication_key_file: Path | None,
+) -> Iterator[tuple[bool, str]]:
+    """What telegrams in files say, piece by piece; whether it is of a good one."""
+    from p1monitor import keys  # noqa: PLC0415 - loaded by the command that needs it
+    from p1monitor.show import Stream  # noqa: PLC0415
+
+    with explained():
+        both = keys.read(decryption_key_file, authentication_key_file)
+        keys.framer(crc, decryption_key_file, authentication_key_file)  # is the library there?
+    for name in files:
+        stream = Stream(name, read_bytes(name), crc, profile, both)
+        yield from stream.lines() if as_json else stream.tables()
+
+
 def read_bytes(name: str) -> bytes:
     """Read a file, or standard input (-); a *.hex file is a hex dump."""
     try:
@@ -107,14 +128,15 @@ def until_interrupted() -> Iterator[None]:
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what a user can put right into one sentence."""
-    from p1monitor.password import PasswordError  # noqa: PLC0415 - loaded by the commands that need them
+    from p1monitor.p1.gcm import CipherError  # noqa: PLC0415 - loaded by the commands that need them
+    from p1monitor.password import PasswordError  # noqa: PLC0415
     from p1monitor.recorder.opening import StoreError  # noqa: PLC0415
     from p1monitor.sources import SourceError  # noqa: PLC0415
     from p1monitor.webapp import WebError  # noqa: PLC0415
 
     try:
         yield
-    except (ConfigError, PasswordError) as error:
+    except (CipherError, ConfigError, PasswordError) as error:
         fail(str(error))
     except (StoreError, SourceError, WebError) as error:
         fail(str(error), FAILED)

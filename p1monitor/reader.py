@@ -12,10 +12,11 @@ from functools import partial
 from statistics import median
 from threading import Event, Thread
 
+from p1monitor import keys
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.news import News
 from p1monitor.observer import Memory, observe
-from p1monitor.p1.framer import REASONS, Frame, Framer, Rejected
+from p1monitor.p1.framer import REASONS, Frame, Rejected
 from p1monitor.p1.looks import SAMPLE
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
@@ -36,7 +37,8 @@ TURN_S = 1.0  #: a pause is taken in steps, so that the watchdog sees the thread
 REFUSED_MANY = 5  #: in a row, and the status says why
 TICK_S = 10.0  #: between looks at the port's error counters
 HINTS = {"crc": '; behind a gateway that rewrites lines, crc = "off" of this [[meter]] helps'}
-FOREIGN = frozenset(("parity", "dlms", "encrypted"))  #: reasons that do not pass by themselves: somebody has to act
+OUTSIDE = frozenset(("noise", "sync"))  #: reasons for bytes that are outside of telegrams
+FOREIGN = frozenset(("parity", "dlms", "encrypted", "key", "plain"))  #: reasons that do not pass by themselves: somebody has to act
 
 
 class Reader:
@@ -61,7 +63,9 @@ class Reader:
         self._cast: object = None  # the roles that were looked at last
         self._source, self._publish, self._status, self._clock = source, publish, status, clock
         self._knows_time = knows_time
-        self._framer = Framer(meter.crc)  # one for good: it remembers that valid CRCs have come
+        # One for good: it remembers that valid CRCs have come, or that the key fits
+        self._framer = keys.framer(meter.crc, meter.decryption_key_file, meter.authentication_key_file)
+        self._polled_s = meter.source.polled_s
         self._stop = Event()
         self._turned: float | None = None
         self._heard = 0.0  # when the source was opened, or the last valid telegram came
@@ -153,7 +157,7 @@ class Reader:
         if now - self._ticked >= TICK_S:
             self._ticked = now
             self._tick()
-        patience = max(SILENT_PERIODS * (self.period or 0.0), SILENT_LEAST_S)
+        patience = max(SILENT_PERIODS * max(self.period or 0.0, self._polled_s), SILENT_LEAST_S)
         if now - self._heard >= patience:
             raise SourceError(self._silence(now - self._heard))
 
@@ -213,7 +217,7 @@ class Reader:
             self._status.set("period_s", round(period, 1), meter=self.meter)
 
     def _refused(self, event: Rejected) -> None:
-        if event.reason == "noise" and event.offset == self._began:
+        if event.reason in OUTSIDE and event.offset == self._began:
             return  # the port was opened in the middle of a telegram: nobody's fault
         self._status.count(f"refused:{event.reason}", meter=self.meter)
         self._refusals[event.reason] += 1

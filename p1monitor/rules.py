@@ -11,6 +11,7 @@ from p1monitor import listen
 from p1monitor.p1.catalogue import DEMAND_MINUTES, DEMAND_PERIODS_MOST
 from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.meters import MODELS
+from p1monitor.p1.modec import ADDRESS
 from p1monitor.settings import (
     RANGES,
     HistorySettings,
@@ -90,6 +91,8 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "speed"): _between(0.01, 1_000_000),
     (SourceSettings, "model"): _one_of(*MODELS),
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
+    (SourceSettings, "address"): _like(ADDRESS.pattern, "the address on the meter: at most 32 digits, letters and blanks"),
+    (SourceSettings, "interval"): _between(5, 3600),
     **{(Thresholds, key): _between(least, most) for key, (least, most) in RANGES.items()},
     (HistorySettings, "keep"): _like(
         r"forever|[1-9]\d{0,5} ((day|month|year)s?|MB|GB)", '"forever", or a time or size, such as "90 days", "2 years", "4 GB"'
@@ -131,15 +134,11 @@ SOURCES: Mapping[str, SourceKind] = {
     "tcp": SourceKind(("host", "port"), ()),
     "replay": SourceKind(("path",), ("speed", "loop")),
     "simulated": SourceKind((), ("model", "seed")),
+    "optical": SourceKind(("device",), ("settings", "address", "interval")),
 }
 
 #: Designed, named in the papers, and not built yet: say so instead of "unknown".
-LATER_SOURCES = {"optical": "the optical head (IEC 62056-21) is not supported yet"}
 LATER_TABLES = {"homewizard": "the HomeWizard interface is not supported yet"}
-LATER_KEYS: Mapping[tuple[type, str], str] = {
-    (MeterSettings, "decryption_key_file"): "encrypted telegrams are not supported yet",
-    (MeterSettings, "authentication_key_file"): "encrypted telegrams are not supported yet",
-}
 
 #: Tables that stand once, and whether they are there without being written.
 TABLES: Mapping[str, tuple[type, bool]] = {

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 
+#: Between two readouts of a meter that has to be asked: a readout takes some ten seconds, and what is proven by its check
+#: character only is believed faster where less than a minute lies between.
+INTERVAL_S = 30
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
@@ -22,6 +26,13 @@ class SourceSettings:
     loop: bool = False
     model: str | None = None
     seed: int = 0
+    address: str = ""  #: of a device that has to be asked; "" asks whoever is there
+    interval: float = INTERVAL_S
+
+    @property
+    def polled_s(self) -> float:
+        """Seconds between two telegrams that are asked for; 0 where they come by themselves."""
+        return self.interval if self.type == "optical" else 0.0
 
 
 #: Longest time of any: the meters' own.

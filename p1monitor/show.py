@@ -9,7 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from p1monitor.p1.catalogue import BY_OBIS, row_of
-from p1monitor.p1.framer import Frame, Framer, Rejected
+from p1monitor.p1.cipher import framer_for
+from p1monitor.p1.framer import Frame, Rejected
+from p1monitor.p1.gcm import Keys
 from p1monitor.p1.reading import ObjectView, decode, describe
 from p1monitor.p1.records import Measurement
 from p1monitor.p1.telegram import parse
@@ -28,10 +30,11 @@ class Stream:
     data: bytes
     crc: str = "auto"
     profile: str = "auto"
+    keys: Keys | None = None
 
     def events(self) -> Iterator[Frame | Rejected]:
         """Yield what the framer finds, to the end."""
-        framer = Framer(self.crc)
+        framer = framer_for(self.crc, self.keys)
         yield from framer.feed(self.data)
         yield from framer.end()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import select
 import socket
+import termios
 import tty
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +19,10 @@ from threading import Event
 
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.p1.meters import MODELS
+from p1monitor.p1.modec import SPEEDS, Baud, Pause, Send
+from p1monitor.p1.modec_meter import START, MeterSide
 from p1monitor.p1.scenes import KINDS, Scene
-from p1monitor.p1.telegram import render
+from p1monitor.p1.telegram import Telegram
 from p1monitor.p1.times import central
 
 #: Who may listen at once, and how long one who does not read is waited for: less than the shortest period.
@@ -27,6 +31,9 @@ SEND_S = 0.2
 #: … and with no pace to keep, where a reader is waited for: as long as a slow machine may need.
 PATIENCE_S = 30.0
 DAY_S = 86_400
+CHUNK = 1024
+#: What a terminal calls the speeds of mode C.
+_SPEEDS = {getattr(termios, f"B{rate}"): rate for rate in SPEEDS.values()}
 #: NAME@TIME or NAME@TIME/SECONDS; TIME is ISO 8601, or +SECONDS after the start.
 _SCENE = re.compile(r"(?P<name>[^@]+)@(?:\+(?P<after>[0-9]{1,9})|(?P<time>[^/+]+(?:\+[0-9:]{4,5})?))(?:/(?P<seconds>[0-9]{1,8}))?")
 
@@ -58,8 +65,12 @@ class Play:
 
     def at(self, moment: float) -> bytes:
         """Return what is sent at a moment, POSIX seconds."""
-        telegram = MODELS[self.model].staged(datetime.fromtimestamp(moment, UTC), self.seed, self.scenes)
-        return b"" if telegram is None else render(telegram)
+        telegram = self.telegram(moment)
+        return b"" if telegram is None else MODELS[self.model].sent(telegram, datetime.fromtimestamp(moment, UTC))
+
+    def telegram(self, moment: float) -> Telegram | None:
+        """Return what the meter knows at a moment; None while it has no power."""
+        return MODELS[self.model].staged(datetime.fromtimestamp(moment, UTC), self.seed, self.scenes)
 
 
 def play(
@@ -128,6 +139,53 @@ def to_pty(play: Play, say: Callable[[str], None], clock: Clock = SYSTEM) -> Non
                 clock.wait(Event(), SEND_S)
     finally:
         os.close(meter)
+
+
+def to_head(play: Play, address: str, say: Callable[[str], None], clock: Clock = SYSTEM, stop: Event | None = None) -> None:
+    """Answer on a new pseudo-terminal as an optical port does (IEC 62056-21 mode C), until stopped.
+
+    A pseudo-terminal has eight bits and no parity, but it has a speed: what is sent at another one than it is read at is lost.
+    """
+    never, began = stop or Event(), clock.monotonic()
+    port, device = os.openpty()
+    tty.setraw(device)
+    name = os.ttyname(device)
+    os.close(device)
+    say(name)
+
+    def read() -> Telegram | None:
+        return play.telegram(play.start + (clock.monotonic() - began) * (play.speed or 1))
+
+    side = MeterSide(read, address=address, parity=True)
+    speed = START
+    try:
+        while not never.is_set():
+            for action in side.feed(_asked(port, clock, never, speed)):
+                match action:
+                    case Baud(rate):
+                        speed = rate
+                    case Pause(seconds):
+                        clock.wait(never, seconds)
+                    case Send(data) if _speed(port) == speed:
+                        _plugged(port, data)
+    finally:
+        os.close(port)
+
+
+def _asked(port: int, clock: Clock, stop: Event, speed: int) -> bytes:
+    """What somebody says at the right speed; nothing within SEND_S, or while nobody has opened the other end."""
+    if not select.select([port], [], [], SEND_S)[0]:
+        return b""
+    try:
+        said = os.read(port, CHUNK)
+    except OSError:
+        clock.wait(stop, SEND_S)
+        return b""
+    return said if _speed(port) == speed else b""
+
+
+def _speed(port: int) -> int | None:
+    return _SPEEDS.get(termios.tcgetattr(port)[5])
 
 
 def _plugged(meter: int, chunk: bytes) -> bool:

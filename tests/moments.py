@@ -26,6 +26,11 @@ MOMENTS = st.one_of(
 LOOSE = settings(deadline=None, max_examples=60)
 
 
+#: Model -> the numbers of its normal and its low tariff, where they are not the Dutch ones; nothing where it tells of none.
+TARIFFS: dict[str, tuple[int, ...]] = {"emucs3": (1, 2), "delta": (1, 2), "clms100": (2, 3), "lux": (), "sweden": ()}
+DUTCH = (2, 1)
+
+
 def number(reading: Reading, name: str) -> Decimal:
     """The value of a name, which is a number."""
     measured = reading.values[name].value

@@ -208,9 +208,17 @@ METER_FAULTS = {
     "meters that are none": ("meter = [1]", "[[meter]]: must be a table"),
     "name for a file": ('[[meter]]\nname = "../home"\nsource = {}', "[[meter]] name: must be made of a-z, 0-9"),
     "name for a topic": ('[[meter]]\nname = "status"\nsource = {}', "[[meter]] name: must be made of a-z, 0-9"),
-    "encrypted": (
+    "encrypted, without the key's file": (
         '[[meter]]\ndecryption_key_file = "k"\nsource = {}',
-        "[[meter]] decryption_key_file: encrypted telegrams are not supported yet",
+        "[[meter]] decryption_key_file: cannot read",
+    ),
+    "encrypted, with another file": (
+        '[[meter]]\ndecryption_key_file = "config.toml"\nsource = {}',
+        "config.toml: a key is 32 hex digits, and this is not",
+    ),
+    "encrypted, with the second key only": (
+        '[[meter]]\nauthentication_key_file = "config.toml"\nsource = {}',
+        "is of no use without the decryption key",
     ),
     "no device": ("[[meter]]\nsource = {}", '[meter.source] device: is missing: a source of type "serial" needs it'),
     "device without path": ('[[meter]]\nsource = {device="ttyUSB0"}', "[meter.source] device: must be a path"),
@@ -227,7 +235,15 @@ METER_FAULTS = {
         '[meter.source] model: must be one of "esmr5", "me381", "mt381"',
     ),
     "unknown source": ('[[meter]]\nsource = {type="serail"}', 'there is no source "serail", did you mean serial?'),
-    "optical head": ('[[meter]]\nsource = {type="optical"}', "the optical head (IEC 62056-21) is not supported yet"),
+    "optical head without a port": ('[[meter]]\nsource = {type="optical"}', 'a source of type "optical" needs it'),
+    "optical head, address": (
+        '[[meter]]\nsource = {type="optical", device="/dev/a", address="1!"}',
+        "[meter.source] address: must be the address on the meter",
+    ),
+    "optical head, interval": (
+        '[[meter]]\nsource = {type="optical", device="/dev/a", interval=1}',
+        "[meter.source] interval: must be between 5 and 3600",
+    ),
     "nothing to replay": ('[[meter]]\nsource = {type="replay", path="x"}', "[meter.source] path: cannot read"),
     "speed": ('[[meter]]\nsource = {type="replay", speed="fast"}', '[meter.source] speed: must be a number, or "max"'),
     "two meters on one cable": (

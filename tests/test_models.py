@@ -22,7 +22,7 @@ from p1monitor.p1.scenes import Scene
 from p1monitor.p1.state import State, begin
 from p1monitor.p1.telegram import parse, render
 from p1monitor.p1.times import central
-from tests.moments import AUTUMN, JOULES, LOOSE, MOMENTS, NOON, SEEDS, number
+from tests.moments import AUTUMN, DUTCH, JOULES, LOOSE, MOMENTS, NOON, SEEDS, TARIFFS, number
 
 BELGIAN = ("emucs3", "delta")
 ENERGY_DECIMALS = {"me381": 2, "mt381": 2}
@@ -56,18 +56,22 @@ def floor(grains: int, grain: int, decimals: int) -> Decimal:
 def expected(name: str, state: State) -> Iterator[tuple[str, Decimal]]:
     """What the decoded values of a model have to be, by the household alone."""
     decimals = ENERGY_DECIMALS.get(name, 3)
-    tariffs = (NORMAL, LOW) if name in BELGIAN else (LOW, NORMAL)
-    for tariff, which in enumerate(tariffs, 1):
+    tariffs = dict(zip((NORMAL, LOW), TARIFFS.get(name, DUTCH), strict=False))
+    for which, tariff in tariffs.items():
         yield f"energy_import_t{tariff}_kwh", floor(state.load.imported[which - 1], JOULES, decimals)
         yield f"energy_export_t{tariff}_kwh", floor(state.load.exported[which - 1], JOULES, decimals)
-    yield "tariff", Decimal(tariffs.index(state.load.tariff) + 1)
+    if tariffs:
+        yield "tariff", Decimal(tariffs[state.load.tariff])
+    else:
+        yield "energy_import_kwh", floor(sum(state.load.imported), JOULES, decimals)
+        yield "energy_export_kwh", floor(sum(state.load.exported), JOULES, decimals)
     net, step = sum(state.load.watts), 10 if name == "dsmr22" else 1
     yield "power_import_w", Decimal(max(net, 0) // step * step)
     yield "power_export_w", Decimal(max(-net, 0) // step * step)
     for phase, tenths, watts in zip(PHASES, state.volts, state.load.watts, strict=True):
-        if name in {"esmr5", "mt381", "emucs3"}:
+        if name in {"esmr5", "mt381", "emucs3", "sweden"}:
             yield f"voltage_l{phase}_v", Decimal(tenths) / 10
-        if name in {"esmr5", "emucs3"}:
+        if name in {"esmr5", "emucs3", "sweden"}:
             yield f"power_l{phase}_w", Decimal(watts)
             yield f"power_import_l{phase}_w", Decimal(max(watts, 0))
 

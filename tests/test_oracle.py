@@ -95,11 +95,15 @@ SIMULATED = {
     "kwhiq": ("DSMR/ESMR 5.0", 9),
     "emucs3": ("e-MUCS", 30),
     "dsmr22": ("DSMR 2.2", 12),
+    "lux": ("Luxembourg", 8),
+    "sweden": ("Sweden", 19),
     "delta": ("e-MUCS", 28),
 }
+#: … and those whose short codes dsmr_parser does not know.
+UNKNOWN = {"clms100"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in UNKNOWN])
 @pytest.mark.parametrize("moment", ["2026-01-10T12:00:00", "2026-03-29T01:30:00", "2026-10-25T00:59:59", "2026-10-25T01:00:00"])
 def test_the_same_values_in_a_simulated_meters_telegrams(moment: str, name: str) -> None:
     at = datetime.fromisoformat(f"{moment}+00:00")

@@ -16,6 +16,7 @@ from tests.test_models import read
 
 SECOND = timedelta(seconds=1)
 WITH_CLOCK = ("esmr5", "mt381", "kwhiq", "emucs3", "delta")
+NO_MESSAGES = ("clms100", "sweden")
 WITH_GAS = ("esmr5", "me381", "mt381", "emucs3", "dsmr22", "delta")
 
 
@@ -57,6 +58,9 @@ def test_a_message_is_set_and_cleared(name: str) -> None:
     before, during, after = (
         read(name, hour + at, scenes=(scene("message", hour, 60),)).values for at in (-SECOND, SECOND, timedelta(minutes=1))
     )
+    if name in NO_MESSAGES:
+        assert "message_text" not in during
+        return
     assert during["message_text"].value == TEXT
     assert "message_code" not in during or during["message_code"].value == CODE
     assert after["message_text"].value is None
@@ -155,7 +159,7 @@ def test_a_new_meter_has_another_number_and_begins_at_zero(name: str) -> None:
     swap = (scene("meter-swap", seconds=600),)
     assert MODELS[name].staged(NOON + 599 * SECOND, 7, swap) is None
     old, new, later = (read(name, NOON + at * SECOND, scenes=swap) for at in (-1, 600, 86_400 + 600))
-    assert new.equipment_id != old.equipment_id
+    assert new.equipment_id != old.equipment_id or name == "sweden"  # which sends none
     assert new.equipment_id == later.equipment_id
     registers = [value for value in new.values if value.startswith("energy_")]
     assert registers

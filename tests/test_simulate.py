@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from p1monitor import simulate
-from p1monitor.p1.framer import Frame, Framer
+from p1monitor.p1.cipher import framer_for
+from p1monitor.p1.framer import Frame
+from p1monitor.p1.gcm import Keys
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
 from p1monitor.p1.scenes import KINDS, Scene
 from p1monitor.p1.telegram import parse
+from p1monitor.p1.totalling import SIMULATED
 from p1monitor.simulate import Play, SimulateError, moment_of, scene_of
 from tests.lines import FakeClock
 from tests.moments import AUTUMN, NOON
@@ -24,8 +27,8 @@ from tests.moments import AUTUMN, NOON
 START = NOON.timestamp()
 
 
-def frames(data: bytes) -> list[Frame]:
-    framer = Framer()
+def frames(data: bytes, keys: Keys | None = None) -> list[Frame]:
+    framer = framer_for("auto", keys)
     return [event for event in (*framer.feed(data), *framer.end()) if isinstance(event, Frame)]
 
 
@@ -83,7 +86,7 @@ def test_telegrams_come_at_the_speed_asked_for(model: str, speed: float) -> None
     begun = clock.monotonic()
     for at, chunk in enumerate(islice(Play(model, 7, START, (), speed).telegrams(clock), 5)):
         assert clock.monotonic() - begun == pytest.approx(at * period / speed)
-        assert len(frames(chunk)) == 1
+        assert len(frames(chunk, SIMULATED if MODELS[model].seal else None)) == 1
 
 
 def test_with_no_pace_to_keep_nothing_is_waited_for() -> None:
@@ -179,3 +182,13 @@ def holder_of(path: str) -> str | None:
         except OSError:
             continue
     return None
+
+
+def test_a_luxembourgish_past_needs_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "past.bin"
+    count = simulate.to_file(Play("lux", 7, START), path, 1 / 24)
+    found = frames(path.read_bytes(), SIMULATED)
+    assert len(found) == count == 360
+    assert {frame.crc for frame in found} == {"gcm"}
+    assert decode(parse(found[0])).values["energy_import_kwh"].value is not None
+    assert frames(path.read_bytes()) == []

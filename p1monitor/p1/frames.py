@@ -19,7 +19,12 @@ REASONS = {
     "noise": "bytes that are no telegram",
     "parity": "7-bit characters with parity, read as 8 bits: set the port to 7E1",
     "dlms": "binary DLMS/HDLC, not P1 text",
-    "encrypted": "an encrypted telegram, which this version cannot read",
+    "encrypted": "encrypted telegrams: a key is needed (decryption_key_file)",
+    "key": "the decryption key does not fit this meter",
+    "tag": "an encrypted telegram that is not proven: damaged bytes, or another authentication key",
+    "short": "an encrypted telegram was cut short",
+    "sync": "bytes between encrypted telegrams",
+    "plain": "telegrams that are not encrypted, though there is a decryption key: take decryption_key_file away",
 }
 
 

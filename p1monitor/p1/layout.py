@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from types import MappingProxyType
 
 from p1monitor.p1.catalogue import BREAKS_BEFORE_LAST, PHASES, Row, code_of, device_row, obis_of, row_of, with_digits
-from p1monitor.p1.telegram import DataObject, Telegram, normal_code
+from p1monitor.p1.telegram import LETTERS, DataObject, Telegram, normal_code
 
 #: What a value is given as: a whole number of grains of its printed unit, or the texts of its groups.
 Given = int | str | tuple[str, ...]
@@ -16,7 +17,7 @@ Given = int | str | tuple[str, ...]
 _GRAINS: Mapping[str, int] = MappingProxyType(
     {
         **dict.fromkeys(("kWh", "kvarh"), 3_600_000),
-        **dict.fromkeys(("kW", "kvar", "m3"), 1000),
+        **dict.fromkeys(("kW", "kvar", "kVA", "m3"), 1000),
         **dict.fromkeys(("A", "Hz"), 100),
         "V": 10,
         "s": 1,
@@ -51,11 +52,24 @@ class Line:
         return DataObject(self.code, groups, (len(groups) - 1,) if self._breaks else (), self._obis)
 
 
+#: Group C in short codes.
+_LETTER_OF = MappingProxyType({number: letter for letter, number in LETTERS.items()})
+
+
 def line(name: str, digits: tuple[int, int] | None = None) -> Line:
     """Return the line of a named value, in the catalogue's number format or the model's own."""
     row = row_of(name)
     assert row is not None, name
     return Line(name, with_digits(row, *digits) if digits else row, obis_of(name))
+
+
+def short(given: Line) -> Line:
+    """Return the line with its code as IEC 62056-21 readouts write it: without A-B, letters for the groups from 96 on."""
+    made = copy(given)
+    c, d, e = given.code.partition(":")[2].split(".")
+    letter = _LETTER_OF.get(c, c)
+    made.code = f"{letter}.{letter}" if c == d else f"{letter}.{d}.{e}"
+    return made
 
 
 def each_phase(name: str) -> tuple[Line, ...]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from p1monitor.p1 import belgian, dutch, iskra
+from p1monitor.p1 import belgian, corinex, dutch, iskra, totalling
 from p1monitor.p1.household import NORMAL_UNTIL, Household
 from p1monitor.p1.scenes import Scene, stage
 from p1monitor.p1.state import State, begin
-from p1monitor.p1.telegram import Telegram
+from p1monitor.p1.telegram import Telegram, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Model:
     write: Callable[[State], Telegram]
     panels_w: int = 0  #: of the home's solar panels
     normal_until: int = NORMAL_UNTIL  #: the hour in which the normal tariff ends
+    seal: Callable[[bytes, int], bytes] | None = None  #: encrypts what is sent in a second, POSIX
 
     def telegram(self, moment: datetime, seed: int) -> Telegram:
         """Return what it sends at a moment (aware; whole seconds count)."""
@@ -38,6 +39,11 @@ class Model:
         """Return what it sends when scenes befall it; None while it has no power."""
         state = stage(begin(self._home(seed), moment), scenes)
         return None if state.silent else self.write(state)
+
+    def sent(self, telegram: Telegram, moment: datetime) -> bytes:
+        """Return the bytes on its port."""
+        text = render(telegram)
+        return text if self.seal is None else self.seal(text, int(moment.timestamp()))
 
     def _home(self, seed: int) -> Household:
         return Household(seed, self.panels_w, self.normal_until)
@@ -64,6 +70,16 @@ MODELS: Mapping[str, Model] = MappingProxyType(
                 _BELGIAN_UNTIL,
             ),
             Model("dsmr22", "Dutch single-phase meter of DSMR 2.2 with gas", 10.0, "9600 7E1", dutch.dsmr22),
+            Model("lux", "Luxembourgish meter, encrypted", 10.0, "115200 8N1", totalling.lux, seal=totalling.sealed),
+            Model(
+                "sweden",
+                "Swedish three-phase meter with solar panels",
+                10.0,
+                "115200 8N1",
+                totalling.sweden,
+                _PANELS_W,
+            ),
+            Model("clms100", "Corinex CLMS100, single-phase, six tariffs, for its optical port", 10.0, "300 7E1", corinex.clms100),
             Model(
                 "delta", "Belgian meter in a delta net of 3 × 230 V, with gas", 1.0, "115200 8N1", belgian.delta, 0, _BELGIAN_UNTIL
             ),

@@ -33,6 +33,10 @@ HEADERS_KEPT = 16
 #: F = 255 says "the current value" (IEC 62056-61), which is what a code without F means too.
 _CURRENT = "*255"
 
+#: Group C by letter in short codes (IEC 62056-61 annex A), and from where on it is about the meter, not about electricity.
+LETTERS = {"C": "96", "F": "97", "L": "98", "P": "99"}
+_ABSTRACT = 96
+
 
 @dataclass(slots=True, unsafe_hash=True)
 class DataObject:
@@ -97,11 +101,14 @@ def data_object(code: str, *groups: str, breaks: tuple[int, ...] = ()) -> DataOb
 
 
 def normal_code(code: str) -> str:
-    """Return `A-B:C.D.E`: dots for colons, no `*255`."""
+    """Return `A-B:C.D.E`: dots for colons, no `*255`, and of a short code (IEC 62056-21 readouts) what it stands for."""
     match = NORMAL.fullmatch(code)
     if match is None:
         return code
     medium, c, d, e, f = match.groups(default="")
+    c, d = LETTERS.get(c, c), LETTERS.get(d, d)
+    if not medium:
+        medium, e = ("1-0:" if c.isdecimal() and int(c) < _ABSTRACT else "0-0:"), e or "0"
     end = "" if f == _CURRENT else f
     return f"{medium}{c}.{d}" + (f".{e}" if e else "") + end
 

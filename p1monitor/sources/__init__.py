@@ -95,9 +95,17 @@ def _simulated(settings: SourceSettings, _remembered: Remembered, clock: Clock) 
     return SimulatedSource(settings.model, settings.seed, clock)
 
 
+def _optical(settings: SourceSettings, _remembered: Remembered, clock: Clock) -> Source:
+    from p1monitor.sources.optical import OpticalSource
+
+    if not settings.device:
+        raise SourceError('a source of type "optical" wants device, such as "/dev/serial/by-id/usb-…" or "rfc2217://host:port"')
+    return OpticalSource(settings.device, settings.settings, settings.address, settings.interval, clock)
+
+
 #: Name of the type in the configuration -> what makes it.
 BUILDERS: Mapping[str, Callable[[SourceSettings, Remembered, Clock], Source]] = MappingProxyType(
-    {"serial": _serial, "tcp": _tcp, "replay": _replay, "simulated": _simulated}
+    {"serial": _serial, "tcp": _tcp, "replay": _replay, "simulated": _simulated, "optical": _optical}
 )
 
 

@@ -62,6 +62,7 @@ class Search:
         self._trusted = remembered is not None
         self._since: float | None = None
         self._seen = b""
+        self._sealed = False
 
     def opened(self, now: float) -> None:
         """The port was opened with `line`."""
@@ -80,6 +81,9 @@ class Search:
             return False
         self._seen = (self._seen + chunk)[-SAMPLE:]
         found = verdict(self._seen)
+        self._sealed = self._sealed or found == "encrypted"
+        if self._sealed and found in ("", "noise"):
+            found = "encrypted"  # what follows the head of an encrypted frame looks like noise
         if found == "parity" and self.line.bits == 8:
             self._turn(Line(self.line.baud, 7, "E"), now)
             return True
@@ -103,4 +107,4 @@ class Search:
         self._start(now)
 
     def _start(self, now: float) -> None:
-        self._since, self._seen = now, b""
+        self._since, self._seen, self._sealed = now, b"", False

@@ -12,8 +12,10 @@ import pwd
 import struct
 import termios
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
+from typing import Protocol
 
 import serial
 
@@ -61,7 +63,7 @@ class SerialSource:
             port = serial.Serial(self._device, self._search.line.baud, timeout=SILENCE_S, exclusive=True)
             _set(port, self._search.line)
         except (OSError, ValueError, termios.error) as trouble:  # SerialException is an OSError
-            raise SourceError(self._explain(trouble)) from trouble
+            raise SourceError(_explain(self._device, trouble)) from trouble
         others, _ = _others(self._device)
         if others:  # it did not lock the port: each would get half of the bytes
             port.close()
@@ -153,26 +155,66 @@ class SerialSource:
             log.warning("%s", words)
         self._advised = True
 
-    def _explain(self, trouble: Exception) -> str:
-        number = getattr(trouble, "errno", None)
-        if number == errno.ENOENT:
-            return _missing(self._device)
-        if number == errno.EACCES:
-            return _forbidden(self._device)
-        if number in _HELD:
-            return _held(self._device)
-        return f"{self._device} cannot be opened as a serial port: {os.strerror(number) if number else trouble}"
+
+class OpenLine(Protocol):
+    """What of a port matters to one who also writes to it."""
+
+    baudrate: int
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that have come."""
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or fewer after the timeout."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """Send them."""
+
+    def flush(self) -> None:
+        """Wait until they are sent."""
+
+    def reset_input_buffer(self) -> None:
+        """Forget what has come."""
+
+    def close(self) -> None:
+        """Let go."""
 
 
-def _set(port: serial.Serial, line: Line) -> None:
+def open_line(device: str, line: Line, timeout: float) -> tuple[OpenLine, bool]:
+    """Open a port that is asked, a device or a URL of pyserial (rfc2217://, socket://); and whether it leaves parity to us."""
+    try:
+        far = "://" in device
+        opened = serial.serial_for_url if far else partial(serial.Serial, exclusive=True)
+        port = opened(device, line.baud, timeout=timeout)
+        return port, _set(port, line)
+    except (OSError, ValueError, termios.error) as trouble:
+        raise SourceError(f"{device}: {trouble}" if "://" in device else _explain(device, trouble)) from trouble
+
+
+def _explain(device: str, trouble: Exception) -> str:
+    number = getattr(trouble, "errno", None)
+    if number == errno.ENOENT:
+        return _missing(device)
+    if number == errno.EACCES:
+        return _forbidden(device)
+    if number in _HELD:
+        return _held(device)
+    return f"{device} cannot be opened as a serial port: {os.strerror(number) if number else trouble}"
+
+
+def _set(port: serial.Serial, line: Line) -> bool:
+    """Set the line; True if the port passes eight bits, so that a seventh and its parity are ours to deal with."""
     wanted = {"baudrate": line.baud, "bytesize": line.bits, "parity": line.parity, "stopbits": line.stop}
     try:
         port.apply_settings(wanted)
-    except termios.error:
+    except (termios.error, ValueError):
         if line.bits == 8:
             raise
         # Some adapters cannot do 7 bits (nor can a pty): they pass all 8, and we drop the eighth ourselves.
         port.apply_settings(wanted | {"bytesize": 8, "parity": "N"})
+        return True
+    return False
 
 
 def _missing(device: str) -> str:
