@@ -144,6 +144,7 @@ class RelaySettings:
     listen: str = "127.0.0.1:2001"
     meter: str | None = None  #: None: the first
     append_crc: bool = False
+    decrypted: bool = False  #: send the telegrams of an encrypted meter too, for everybody to read
 
 
 @dataclass(frozen=True, slots=True)

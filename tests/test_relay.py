@@ -108,6 +108,22 @@ def test_another_meter_can_be_chosen(clock: Hands) -> None:
         chosen.close()
 
 
+@pytest.mark.parametrize("decrypted", [False, True])
+def test_what_was_encrypted_is_relayed_only_where_that_is_wanted(clock: Hands, decrypted: bool) -> None:
+    chosen = build(RelaySettings("127.0.0.1:0", decrypted=decrypted), HOUSE, clock)
+    chosen.open()
+    try:
+        with socket.create_connection(chosen.address, SOON_S) as client:
+            until(lambda: connected(chosen) == 1)
+            plain = reading(telegram(1))
+            chosen.deliver([plain._replace(telegram=plain.telegram._replace(crc="gcm")), reading(telegram(2))])
+            wanted = telegram(1) + telegram(2) if decrypted else telegram(2)
+            assert read(client, len(wanted)) == wanted
+            assert silent(client)
+    finally:
+        chosen.close()
+
+
 def test_dsmr_parsers_own_socket_reader_reads_the_relay(relay: Relay, clock: Hands) -> None:
     relay.deliver([reading(telegram(41))])
     host, port = relay.address

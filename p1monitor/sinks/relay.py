@@ -83,7 +83,7 @@ class Relay:
         """Hand the telegrams to whoever is connected. Nobody being connected is fine."""
         switchboard = self._opened()
         for reading in readings:
-            if reading.meter == self._meter and reading.frame:
+            if reading.meter == self._meter and reading.frame and (reading.telegram.crc != "gcm" or self._settings.decrypted):
                 frame = complete(reading.frame, append_crc=self._settings.append_crc)
                 came = reading.received.monotonic if reading.received else self._clock.monotonic()
                 switchboard.send(frame, came)
