@@ -18,6 +18,7 @@ KINDS = (
     "error",
     "fraud",
     "mbus",
+    "power failure",
     "power quality",
     "register",
     "standard",

@@ -14,7 +14,7 @@ from p1monitor.recorder.queries import PROFILES
 from p1monitor.webapp import periods
 
 Schema = Mapping[str, Any]
-_JSON, _CSV, _STREAM = "application/json", "text/csv", "text/event-stream"
+_JSON, _CSV, _STREAM, _PLAIN = "application/json", "text/csv", "text/event-stream", "text/plain"
 
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
@@ -90,6 +90,7 @@ _PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "names": Parameter("1 to 16 names of values, with commas between them", _TEXT),
         "points": Parameter("at most about so many rows", {"type": "integer", "minimum": 1, "maximum": 4000}),
         "date": Parameter("a date in it, as 2026-11-20, 2026-11 or 2026; today if absent", _TEXT),
+        "append_crc": Parameter("1: add a checksum where the meter sends none", {"enum": ["0", "1", "true", "false"]}),
         "period": Parameter("which", {"enum": list(periods.KINDS)}, "path"),
         "limit": Parameter("at most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
         "kind": Parameter(f"with commas between them: {', '.join(KINDS)}", _TEXT),
@@ -166,6 +167,8 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
         "/api/v1/catalogue": Route(
             "title, unit, kind and OBIS code of every name", _map(_object(title=_TEXT, unit=_TEXT, kind=_TEXT, obis=_TEXT))
         ),
+        "/api/v1/telegram": Route("the newest telegram, byte for byte", _TEXT, ("meter", "append_crc"), (_PLAIN,)),
+        "/metrics": Route("all meters and p1monitor's own health, for Prometheus", _TEXT, (), (_PLAIN,)),
         "/api/v1/openapi.json": Route("this description", _object(openapi=_TEXT, info=_map(_ANY), paths=_map(_ANY)), ()),
         "/healthz": Route(
             "whether telegrams come from every meter",
