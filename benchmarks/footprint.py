@@ -89,6 +89,7 @@ class Page:
     def __init__(self, port: int) -> None:
         self.port = port
         self.heard = 0  #: events of all streams
+        self._lock = threading.Lock()
 
     def ask(self, path: str) -> bytes:
         """Ask for one thing."""
@@ -106,12 +107,14 @@ class Page:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", "/api/v1/live/stream")
         stream = connection.getresponse()
-        threading.Thread(target=self._all, daemon=True).start()
+        threading.Thread(target=self._everything, daemon=True).start()
         while not over.is_set():
-            self.heard += stream.readline().startswith(b"data:")
+            event = stream.readline().startswith(b"data:")
+            with self._lock:
+                self.heard += event
         connection.close()
 
-    def _all(self) -> None:
+    def _everything(self) -> None:
         now = int(time.time())
         today, week = now // DAY_S * DAY_S, now - 7 * DAY_S
         for path in ("", "main.js", "view.js", "chart.js", "style.css"):
