@@ -83,8 +83,8 @@ def telegram(moment: int) -> bytes:
 
 def environment() -> dict[str, str]:
     """Ours, with what the service's unit sets."""
-    set_there = (line.removeprefix("Environment=").split("=", 1) for line in UNIT.read_text().splitlines() if line.startswith("Environment="))
-    return {**os.environ, "PYTHONPATH": str(ROOT), **{name: value for name, value in set_there}}
+    found = [line.partition("=")[2].split("=", 1) for line in UNIT.read_text().splitlines() if line.startswith("Environment=")]
+    return {**os.environ, "PYTHONPATH": str(ROOT), **dict(found)}
 
 
 class Page:
@@ -190,9 +190,10 @@ def tell(what: str, measured: tuple[Used, float]) -> float:
     return now.resident
 
 
-def started(stack: ExitStack, command: list[str]) -> int:
+def started(stack: ExitStack, arguments: list[str]) -> int:
     """Start a process that ends with the stack."""
-    process = stack.enter_context(subprocess.Popen([sys.executable, *command], env=environment(), cwd="/", stderr=subprocess.DEVNULL))
+    command = [sys.executable, *arguments]
+    process = stack.enter_context(subprocess.Popen(command, env=environment(), cwd="/", stderr=subprocess.DEVNULL))
     stack.callback(process.send_signal, signal.SIGTERM)
     return process.pid
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from struct import Struct
 from typing import NamedTuple
 
 from p1monitor.p1.crc import ALGORITHMS
