@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Callable
 
 
 def give_back() -> None:
@@ -15,11 +15,14 @@ def give_back() -> None:
         _trim(0)
 
 
-def _found() -> ctypes._NamedFuncPointer | None:
+def _found() -> Callable[[int], object] | None:
     try:
-        return ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):  # musl and macOS have none
+        import ctypes  # noqa: PLC0415 - where memory may not be made executable, some of its releases cannot be loaded
+
+        trim: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+    except (ImportError, MemoryError, OSError, AttributeError):  # musl and macOS have none
         return None
+    return trim
 
 
 _trim = _found()
