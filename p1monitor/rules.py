@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from p1monitor import listen
 from p1monitor.p1.catalogue import DEMAND_MINUTES, DEMAND_PERIODS_MOST
 from p1monitor.p1.codes import MEDIA
-from p1monitor.p1.meters import MODELS
 from p1monitor.p1.modec import ADDRESS
 from p1monitor.settings import (
     RANGES,
@@ -62,6 +61,12 @@ def _url(value: str) -> str | None:
     return None if good else 'must be a URL without user and password, such as "http://host:8086"'
 
 
+def _model(value: str) -> str | None:
+    from p1monitor.p1.meters import MODELS  # noqa: PLC0415 - a megabyte that only a simulated meter needs
+
+    return _one_of(*MODELS)(value)
+
+
 #: What an M-Bus device can be called: its medium, of several one with a number. Electricity itself is the meter's own role.
 _MEDIA = tuple(dict.fromkeys(MEDIA.values()))
 ROLES = (*(medium for medium in _MEDIA if medium != "electricity"), *(f"{medium}_2" for medium in _MEDIA))
@@ -89,7 +94,7 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (SourceSettings, "host"): _HOST,
     (SourceSettings, "port"): _between(1, 65535),
     (SourceSettings, "speed"): _between(0.01, 1_000_000),
-    (SourceSettings, "model"): _one_of(*MODELS),
+    (SourceSettings, "model"): _model,
     (SourceSettings, "seed"): _between(0, 2**63 - 1),
     (SourceSettings, "address"): _like(ADDRESS.pattern, "the address on the meter: at most 32 digits, letters and blanks"),
     (SourceSettings, "interval"): _between(5, 3600),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from p1monitor.p1.records import Event
-from p1monitor.recorder import blocks, kept_record, waiting
+from p1monitor.recorder import blocks, heap, kept_record, waiting
 from p1monitor.recorder.card import SIZE
 from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import ROOM_LEAST, Journal
@@ -177,6 +177,7 @@ class Archive:
         for meter, last in self._sealed.items():
             self.forget(meter, last)
         self._sealed.clear()
+        heap.give_back()
 
     def saved(self, meter: str, seq: int) -> None:
         """Profiles have come so far: while seconds are not kept, nobody needs the journal before that."""

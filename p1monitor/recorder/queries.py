@@ -1,4 +1,7 @@
-"""What the page asks of the history. Any thread; each has its own connection, which can write nothing."""
+"""What the page asks of the history. Any thread; all share one connection, which can write nothing.
+
+SQLite lets threads take turns at each row. A connection for each of the page's threads would cost half a megabyte apiece.
+"""
 
 # ruff: noqa: S608 -- SQL is put together of constants and column names of our own tables
 from __future__ import annotations
@@ -7,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Lock, local
+from threading import Lock
 
 from p1monitor.recorder import quality_rows, seconds
 from p1monitor.recorder.event_book import Wanted, look_up
@@ -49,15 +52,15 @@ class Queries:
         """
         self.path, self._wanted = path, wanted
         self._recent = recent or Recent()
-        self._own = local()
         self._lock = Lock()
-        self._all: list[sqlite3.Connection] = []
+        self._opened: sqlite3.Connection | None = None
 
     def close(self) -> None:
-        """Close the connections of all threads; nobody may ask any more."""
+        """Close the connection; nobody may ask any more."""
         with self._lock:
-            while self._all:
-                self._all.pop().close()
+            if self._opened is not None:
+                self._opened.close()
+            self._opened = None
 
     def meters(self) -> list[str]:
         """Names of the meters that have a history."""
@@ -183,12 +186,10 @@ class Queries:
     @property
     def _db(self) -> sqlite3.Connection:
         self._wanted()
-        db: sqlite3.Connection | None = getattr(self._own, "db", None)
-        if db is None:
-            db = self._own.db = opened_for_reading(self.path)
-            with self._lock:
-                self._all.append(db)
-        return db
+        with self._lock:
+            if self._opened is None:
+                self._opened = opened_for_reading(self.path)
+            return self._opened
 
     def _electricity(self, meter: str) -> int | None:
         return next((device for device, _ in self._devices_of(meter, mbus=False)), None)
