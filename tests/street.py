@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from p1monitor.daemon import Daemon
+from p1monitor.p1 import meters
 from p1monitor.p1.framer import Frame, Framer
-from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading
 from p1monitor.p1.telegram import parse
@@ -37,6 +37,11 @@ SETTLED = 4
 TRUSTED_S = 600
 #: How long anything may take on a busy machine.
 PATIENCE_S = 30.0
+
+
+#: The meters that speak unasked and in the clear, say who they are and have messages; the others have tests of their own.
+APART = ("clms100", "lux", "sweden")
+MODELS = {name: model for name, model in meters.MODELS.items() if name not in APART}
 
 
 class Street:

@@ -81,6 +81,7 @@ SAID = {
     "emucs3": (*BELGIUM, *FAST, GAS, "M-Bus channel 2: water meter 8SEN"),
     "dsmr22": ("Kamstrup, DSMR 2.2 or 3.0", *SLOW, DUTCH, GAS),
     "delta": (*BELGIUM, *FAST, GAS),
+    "sweden": ("LGF5E360", "no M-Bus devices"),
 }
 
 
@@ -108,7 +109,7 @@ def line(request: pytest.FixtureRequest, wire: Wire) -> Iterator[tuple[SourceSet
             client.close()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SAID)
 def test_each_simulated_meter_is_found(line: tuple[SourceSettings, Callable[[bytes], object]], model: str) -> None:
     where, send = line
     meter, clock = Meter(model), Steady(MODELS[model].period_s)
@@ -123,6 +124,10 @@ def test_each_simulated_meter_is_found(line: tuple[SourceSettings, Callable[[byt
     assert (source.get("device"), source.get("host"), source.get("port")) == (where.device, where.host, where.port)
     if where.type == "serial":
         assert "115200 8N1" in told
+
+
+def test_only_who_speaks_when_asked_or_in_secret_is_not_found_so() -> None:
+    assert MODELS.keys() - SAID.keys() == {"clms100", "lux"}
 
 
 class Steady(FakeClock):

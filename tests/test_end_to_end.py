@@ -16,13 +16,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from p1monitor.p1.catalogue import row_of
-from p1monitor.p1.meters import MODELS
 from p1monitor.p1.records import Measurement, Reading
 from p1monitor.settings import InfluxSettings, MqttSettings, RelaySettings
 from tests.browser import DESK, PHONE
 from tests.mqttkit import Subscriber
 from tests.services import Mosquitto, Victoria, free_port
-from tests.street import NOON, SETTLED, Street, until
+from tests.street import MODELS, NOON, SETTLED, Street, until
 
 #: Rounds that are compared, after those in which meters without CRC are listened to twice.
 COMPARED = 3

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from p1monitor.p1.catalogue import row_of
-from p1monitor.p1.meters import MODELS
 from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks.homeassistant import device_name, entities
@@ -19,7 +18,7 @@ from p1monitor.sinks.homeassistant_extras import EXTRAS
 from p1monitor.sinks.topics import stamp_name
 from tests.hass import HomeAssistant, homeassistant, until
 from tests.services import Mosquitto
-from tests.street import QUIET, ROUND_S, SETTLED, Street
+from tests.street import MODELS, QUIET, ROUND_S, SETTLED, Street
 
 __all__ = ["homeassistant"]  # a fixture
 

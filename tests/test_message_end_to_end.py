@@ -13,14 +13,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import CODE, TEXT
 from p1monitor.recorder.pace import WANTED_MOST_S
 from p1monitor.recorder.recorder import POLICY
 from p1monitor.settings import InfluxSettings, MqttSettings
 from tests.mqttkit import Subscriber
 from tests.services import Mosquitto, Victoria, free_port
-from tests.street import QUIET, ROUND_S, SETTLED, Street, until
+from tests.street import MODELS, QUIET, ROUND_S, SETTLED, Street, until
 
 #: The message stands for three rounds, after those in which nothing is new: a meter without CRC must tell it twice.
 CAME, WENT = (SETTLED + 1) * ROUND_S, (SETTLED + 4) * ROUND_S
