@@ -69,7 +69,7 @@ def test_health_is_told_each_minute_and_when_a_meter_falls_silent() -> None:
     assert silent["p1monitor/home/status"] == "offline"
     assert json.loads(silent["p1monitor/home/health"])["last_telegram"] == "2026-01-10T12:00:03+00:00"
     later = 150 + EVERY_S
-    unknown = reading(4, monotonic=later)._replace(received=Received(NOON, later, known=False))
+    unknown = reading(4, monotonic=later)._replace(received=Received(60.0, later, known=False))
     kept.take(unknown, later)
     assert json.loads(kept.ages(later)["p1monitor/home/health"])["last_telegram"] is None
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from p1monitor.observer.clocks import look
-from p1monitor.p1.records import Reading, Received
+from p1monitor.p1.records import SET_LEAST, Reading, Received
 from p1monitor.recorder import Queries
 from p1monitor.recorder.reading_back import EVER, telegrams
 from p1monitor.settings import InfluxSettings
@@ -131,8 +131,10 @@ def test_the_hosts_time_is_told_only_where_it_is_known(lived: Lived, name: str, 
     life, _ = lived(name, meter)
     for moment in life.moments:
         shown = moment.live["received"]
-        assert shown == json.loads(moment.topics[f"p1monitor/{METER}/reading"])["received"] or moment.knows
-        assert shown == (datetime.fromtimestamp(moment.wall, UTC).isoformat() if moment.knows else None)
+        sent = json.loads(moment.topics[f"p1monitor/{METER}/reading"])["received"]
+        assert (shown is None) == (sent is None)
+        could_be = moment.knows or moment.wall >= SET_LEAST
+        assert shown == (datetime.fromtimestamp(moment.wall, UTC).isoformat() if could_be else None)
 
 
 @told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -17,12 +17,21 @@ Failure = tuple[datetime | None, int | None]
 Value = Decimal | str | datetime | tuple[tuple[object, ...], ...] | None
 
 
+#: A host's clock that shows less was never set: no p1monitor is older than this (2026-01-01).
+SET_LEAST = 1_767_225_600.0
+
+
 class Received(NamedTuple):
     """When the last byte of a telegram came, by the host: POSIX seconds (may be wrong) and monotonic seconds."""
 
     wall: float
     monotonic: float
     known: bool = True  #: the host knew the time then; where it did not, `wall` says nothing, whatever it looks like
+
+    @property
+    def shown(self) -> datetime | None:
+        """The host's time for people, in UTC; None while its clock was plainly never set."""
+        return datetime.fromtimestamp(self.wall, UTC) if self.known or self.wall >= SET_LEAST else None
 
 
 class Measurement(NamedTuple):

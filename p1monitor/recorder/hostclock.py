@@ -6,13 +6,12 @@ import secrets
 from pathlib import Path
 
 from p1monitor.clock import SYSTEM, Clock
+from p1monitor.p1.records import SET_LEAST
 
 #: systemd-timesyncd makes it when it has set the clock for the first time since boot.
 SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 #: Another one after each start of the host.
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-#: A Pi without a clock begins at its last shutdown or at the image's build; no p1monitor is older than this (2026-01-01).
-WALL_LEAST = 1_767_225_600.0
 #: Other time services leave no mark: after so long a year that can be is believed.
 PATIENCE_S = 600.0
 
@@ -39,7 +38,7 @@ class HostClock:
         return self._can_be() and (self._clock.monotonic() - self._began >= PATIENCE_S or self.synchronised())
 
     def _can_be(self) -> bool:
-        return self._clock.wall() >= WALL_LEAST
+        return self._clock.wall() >= SET_LEAST
 
 
 def boot() -> str:

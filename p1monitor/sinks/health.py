@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from p1monitor.p1.records import Received
@@ -30,5 +29,5 @@ class Health:
 
 def health_text(meter: str, quality: Decimal | None, last: Received | None) -> str:
     """Its payload. The time of the last telegram is null while nobody knows the time."""
-    came = datetime.fromtimestamp(last.wall, UTC).isoformat(timespec="seconds") if last and last.known else None
+    came = last.shown.isoformat(timespec="seconds") if last and last.shown else None
     return json_text({"meter": meter, "link_quality_percent": quality, "last_telegram": came})

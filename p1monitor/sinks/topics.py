@@ -6,7 +6,7 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from p1monitor.p1.catalogue import row_of
@@ -133,6 +133,5 @@ def _flat(value: Value) -> Flat:
 
 
 def _times(at: datetime | None, received: Received | None) -> dict[str, Flat]:
-    known = received is not None and received.known
-    came = datetime.fromtimestamp(received.wall, UTC).isoformat(timespec="milliseconds") if received and known else None
-    return {"at": at.isoformat() if at else None, "received": came}
+    came = received.shown if received is not None else None
+    return {"at": at.isoformat() if at else None, "received": came.isoformat(timespec="milliseconds") if came else None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
@@ -30,7 +30,7 @@ def live(meter: str, reading: Reading | None, monotonic: float) -> dict[str, Jso
     return {
         "meter": meter,
         "at": _time(reading.at),
-        "received": _time(datetime.fromtimestamp(received.wall, UTC)) if received and received.known else None,
+        "received": _time(received.shown) if received else None,
         "age_s": round(max(0.0, monotonic - received.monotonic), 3) if received else None,
         "values": _values(reading.values),
         "times": {name: _time(one.at) for name, one in reading.values.items() if one.at is not None and not one.held},
