@@ -18,7 +18,7 @@ from p1monitor.sinks.homeassistant import ANNOUNCED_MOST, recalled
 from p1monitor.sinks.homeassistant_extras import EXTRAS, KINDS, MESSAGE
 from p1monitor.sinks.retained import GONE_S, Retained
 from p1monitor.sinks.topics import Topics
-from tests.meter_with_gas import NOON, reading
+from tests.meter_with_gas import reading
 
 DOCS = Path(__file__).parent.parent / "docs"
 TOPICS = Topics("p1monitor", "homeassistant")
