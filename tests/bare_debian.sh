@@ -8,6 +8,7 @@ set -euo pipefail
 base=$1
 suite=${SUITE:-bookworm}
 mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" 'Created-By: Packages' | sort -u | head -n 1)}
+mirror=${mirror%/}
 # What Raspberry Pi OS has before anybody installs anything, as far as it matters here
 there=systemd,udev,sudo
 # README.md, docs/get-started.md and install.sh
