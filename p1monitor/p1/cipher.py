@@ -21,6 +21,7 @@ from p1monitor.p1.frames import Frame, Rejected
 from p1monitor.p1.gcm import FIXED, SECURITY, TAG, Keys, decryptor
 from p1monitor.p1.grammar import ANY_LINE
 from p1monitor.p1.looks import SAMPLE, look
+from p1monitor.p1.noise import Noise
 
 #: The longest sealed frame: real ones have 500 to 1 500 bytes. It is also all that is ever held.
 SEALED_MAX = 8 * 1024
@@ -31,7 +32,6 @@ CANDIDATES = 8
 
 _TITLE = 8
 _HEAD_MOST = 2 + _TITLE + 3 + 1
-_IDLE = b"\r\n\x00\xff "
 
 
 def framer_for(crc: str, keys: Keys | None) -> Framer | Opener:
@@ -62,9 +62,7 @@ class Opener:
         self._base = base  # stream offset of the buffer's first byte
         self._scanned = base  # no head begins before this place of the stream that is not among …
         self._heads: list[_Head] = []
-        self._noise_at = self._noise_length = 0
-        self._sample = b""
-        self._noise_idle = True
+        self._noise = Noise(_look)
 
     @property
     def held(self) -> int:
@@ -74,9 +72,7 @@ class Opener:
     @property
     def noise(self) -> Rejected | None:
         """The bytes outside frames since the last event, as far as there are any."""
-        if not self._noise_length or self._noise_idle:
-            return None
-        return Rejected(_look(self._sample), self._noise_at, self._noise_length, self._sample)
+        return self._noise.rejected
 
     def feed(self, data: bytes) -> Iterator[Frame | Rejected]:
         """Take the next bytes; the events they complete come back, in order. All bytes are taken before this returns."""
@@ -98,7 +94,7 @@ class Opener:
             following = self._heads[0].at if self._heads else self._base + len(self._buffer)
             self._refuse(events, head.failed or "short", following - head.at)
         self._waste(len(self._buffer))
-        self._flush(events)
+        self._noise.flush(events)
         self._scanned = self._base
         return iter(events)
 
@@ -160,7 +156,7 @@ class Opener:
         inner = Framer("off")
         found = [event for event in (*inner.feed(plain), *inner.end()) if isinstance(event, Frame)]
         if found:
-            self._flush(events)
+            self._noise.flush(events)
             events += [Frame(frame.data, "gcm", head.at) for frame in found]
             self._drop(head.end - self._base)
         else:
@@ -176,7 +172,7 @@ class Opener:
         self._refuse(events, "short" if another else head.failed, following - head.at)
 
     def _refuse(self, events: list[Frame | Rejected], reason: str, length: int) -> None:
-        self._flush(events)
+        self._noise.flush(events)
         events.append(Rejected(reason, self._base, length, bytes(self._buffer[: min(length, SAMPLE)])))
         self._drop(length)
 
@@ -184,19 +180,8 @@ class Opener:
         """Count the buffer's first bytes as outside of frames."""
         if length <= 0:
             return
-        if not self._noise_length:
-            self._noise_at = self._base
-        self._sample += bytes(self._buffer[: min(length, SAMPLE - len(self._sample))])
-        if self._noise_idle:
-            self._noise_idle = not self._buffer[:length].strip(_IDLE)
-        self._noise_length += length
+        self._noise.add(self._buffer, length, self._base)
         self._drop(length)
-
-    def _flush(self, events: list[Frame | Rejected]) -> None:
-        noise = self.noise
-        if noise is not None:
-            events.append(noise)
-        self._noise_length, self._noise_idle, self._sample = 0, True, b""
 
     def _drop(self, length: int) -> None:
         del self._buffer[:length]

@@ -23,6 +23,7 @@ from p1monitor.p1.crc import ALGORITHMS
 from p1monitor.p1.frames import REASONS, Frame, Rejected, new
 from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE
 from p1monitor.p1.looks import SAMPLE, look
+from p1monitor.p1.noise import IDLE, Noise
 from p1monitor.p1.salvage import candidates, headers, was_cut
 
 __all__ = ["FRAME_MAX", "REASONS", "Frame", "Framer", "Rejected"]
@@ -39,9 +40,8 @@ HEADER_TAIL = 64
 _SAYS_CRC = re.compile(b"|".join(re.escape(code).replace(rb"\.", b"[.:]") + value for code, value in CRC_MARKS))
 _PROVEN = frozenset(("valid", "absent"))
 _HEX = b"0123456789ABCDEFabcdef"
-_IDLE = b"\r\n\x00\xff "
 #: What may stand before a `/` that begins a line: line ends, and the idle bytes of adapters and gateways.
-_LINE_START = frozenset(_IDLE)
+_LINE_START = frozenset(IDLE)
 
 
 class Framer:
@@ -60,9 +60,7 @@ class Framer:
         self._weak = False  # … which stood in the middle of a line
         self._scanned = 0  # no line within the frame begins with `/` or `!` before this place …
         self._no_bang = 0  # … and none with `!` before this place of the stream
-        self._noise_at = self._noise_length = 0
-        self._noise_idle = True
-        self._sample = b""
+        self._noise = Noise(_look)
 
     @property
     def held(self) -> int:
@@ -72,9 +70,7 @@ class Framer:
     @property
     def noise(self) -> Rejected | None:
         """The bytes outside frames since the last event, as far as there are any: a line that only ever sends noise ends no run."""
-        if not self._noise_length or self._noise_idle:
-            return None
-        return Rejected(look(self._sample) or "noise", self._noise_at, self._noise_length, self._sample)
+        return self._noise.rejected
 
     def feed(self, data: bytes) -> Iterator[Frame | Rejected]:
         """Take the next bytes; the events they complete come back, in order. All bytes are taken before this returns."""
@@ -100,7 +96,7 @@ class Framer:
             self._refuse(events, "truncated", cut, [])
             self._advance(events, final=True)
         self._drop(len(self._buffer))
-        self._flush(events)
+        self._noise.flush(events)
         self._before = 0x0A
         return iter(events)
 
@@ -109,7 +105,7 @@ class Framer:
         self._base += len(self._buffer)
         self._buffer.clear()
         self._before, self._inside, self._scanned = 0x0A, False, 0
-        self._noise_length, self._noise_idle, self._sample = 0, True, b""
+        self._noise.clear()
 
     # One step each; `events` is where they put what they find.
 
@@ -223,8 +219,8 @@ class Framer:
     def _accept(self, events: list[Frame | Rejected], data: bytes, crc: str) -> None:
         if crc == "valid":
             self._may_be_absent = False
-        if self._noise_length:
-            self._flush(events)
+        if self._noise.length:
+            self._noise.flush(events)
         events.append(new(Frame, (data, crc, self._base)))
         self._drop(len(data))
 
@@ -234,7 +230,7 @@ class Framer:
         if self._weak or ANY_LINE.search(head) is None:
             self._waste(length)
         else:
-            self._flush(events)
+            self._noise.flush(events)
             events.append(Rejected(reason, self._base, length, head[:SAMPLE]))
             self._drop(length)
         self._inside = False
@@ -250,20 +246,8 @@ class Framer:
         """Count the buffer's first bytes as noise, adjacent to what was noise before or the beginning of a new run."""
         if not length:
             return
-        if not self._noise_length:
-            self._noise_at = self._base
-        if len(self._sample) < SAMPLE:
-            self._sample += bytes(memoryview(self._buffer)[: min(length, SAMPLE - len(self._sample))])
-        if self._noise_idle:
-            self._noise_idle = not self._buffer[:length].strip(_IDLE)
-        self._noise_length += length
+        self._noise.add(self._buffer, length, self._base)
         self._drop(length)
-
-    def _flush(self, events: list[Frame | Rejected]) -> None:
-        noise = self.noise
-        if noise is not None:
-            events.append(noise)
-        self._noise_length, self._noise_idle, self._sample = 0, True, b""
 
     def _drop(self, length: int) -> None:
         if length:
@@ -271,3 +255,7 @@ class Framer:
             del self._buffer[:length]
             self._base += length
         self._inside, self._scanned = False, 0
+
+
+def _look(sample: bytes) -> str:
+    return look(sample) or "noise"
