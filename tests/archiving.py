@@ -18,6 +18,7 @@ HOUR_S = 3600
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of this test's own, and in it what stands for memory."""
     (tmp_path / "run").mkdir()
     monkeypatch.setenv(tail.RUNTIME, str(tmp_path / "run"))
     return tmp_path

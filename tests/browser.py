@@ -77,12 +77,13 @@ def visit(chromium: Browser, house: House) -> Iterator[Open]:
         dark: bool = False,
         wall: str | None = None,
         path: str = "/",
+        locale: str = "en-GB",
     ) -> Visit:
         url = of.open()
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
-            locale="en-GB",
+            locale=locale,
             device_scale_factor=2 if size == PHONE else 1,
         )
         page = context.new_page()

@@ -28,7 +28,8 @@ class House:
         self.path, self.clock, self.trusted = path, FakeClock(NOON.timestamp()), trusted
         self.counted: Counter[str] = Counter()
         self.store = Store(path)
-        self.memory = Memory.from_json(self.store.memory(METER) or {})
+        self.memory = Memory.from_json(self.store.remembered(METER) or {})
+        self.memory = self.memory._replace(seq=max(self.memory.seq, self.store.last_seq(METER)))
         self.recorder: Recorder = build(
             HistorySettings(path=path, load_profile_minutes=minutes),
             self.store,

@@ -13,18 +13,13 @@ import pytest
 from p1monitor.recorder import records, tail
 from p1monitor.recorder.card import PAGE
 from p1monitor.recorder.journal import CHUNK_MOST, ROOM_LEAST, Journal, path_of
+from tests.archiving import folder
+
+__all__ = ["folder"]  # fixture
 
 SIZE = 16 * PAGE
 SYNC_S = 10.0
 Held = list[tuple[str, int, bytes]]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in memory of this test's own."""
-    (tmp_path / "run").mkdir()
-    monkeypatch.setenv(tail.RUNTIME, str(tmp_path / "run"))
-    return tmp_path
 
 
 @pytest.fixture

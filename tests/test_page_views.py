@@ -26,6 +26,19 @@ __all__ = ["clock", "house", "visit"]  # fixtures
 TITLES = {"day": "Mon, 30 March 2026", "week": "30 Mar – 5 Apr 2026", "month": "March 2026", "year": "2026"}
 
 
+#: What is written past the edges of the card that reads.
+OUTSIDE = """() => {
+  const reading = document.getElementById("past-reading"), style = getComputedStyle(reading);
+  const { left, right } = reading.getBoundingClientRect();
+  return [...reading.querySelectorAll("dt, dd, small")].filter((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    const text = range.getBoundingClientRect();
+    return text.width && (text.left < left || text.right > right - parseFloat(style.paddingRight) + 0.5);
+  }).map((one) => one.textContent);
+}"""
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reading]:
     path = tmp_path_factory.mktemp("past") / "history.sqlite"
@@ -52,6 +65,15 @@ def test_each_view_fits_and_can_be_read(settled: House, visit: Open, tmp_path: P
         assert page.evaluate(CONTRAST) == []
         picture = page.locator("#past").screenshot(path=folder / f"view-{view}-{size[0]}.png")
         assert len(picture) > 15_000, "an empty chart"
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desktop"])
+@pytest.mark.parametrize("view", ["week", "month", "year"])
+def test_twelve_hour_times_stay_in_their_card(settled: House, visit: Open, view: str, size: tuple[int, int]) -> None:
+    page = visit(of=settled, size=size, path=f"/#home/{view}", locale="en-US").page
+    shown(page)
+    expect(page.locator("#past-numbers small").filter(has_text="PM")).not_to_have_count(0)
+    assert page.evaluate(OUTSIDE) == []
 
 
 def test_a_brush_reads_what_the_registers_say(settled: House, visit: Open) -> None:

@@ -30,7 +30,7 @@ def test_readings_become_profiles_devices_and_memory(path: Path) -> None:
     assert house.rows("load_profile", "samples, status, energy_import_wh") == [(90, 0, 890), (90, 0, 1790)]
     assert house.rows("device", "role") == [("electricity",)]
     store = Store(path)
-    assert store.memory(METER) == house.memory.to_json()
+    assert store.remembered(METER) == house.memory.to_json()
     store.close()
 
 

@@ -15,19 +15,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p1monitor.afresh import afresh
+from p1monitor.care.sealing import seal
 from p1monitor.observer import Memory
 from p1monitor.p1.records import Event
-from p1monitor.recorder import Store, StoreError, blocks, tail
-from p1monitor.recorder.archive import HOUR_S
+from p1monitor.recorder import Store, StoreError, tail
 from p1monitor.recorder.forward import to_card
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.levels import load_profile
 from p1monitor.recorder.opening import claimed, opened_for_reading, sentence
-from p1monitor.recorder.packing import READINGS_MOST
 from p1monitor.recorder.reading_back import Past
-from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.verify import faults
 from p1monitor.settings import MeterSettings
 from p1monitor.terms import Terms, terms
@@ -163,7 +161,7 @@ def _seal(copy: Path, journal: _Journal, load_minutes: int, terms_of: TermsOf) -
                 ledger = Ledger(store, meter, load_profile(load_minutes), wanted.rules.billing_day)
                 _enter(store, ledger, readings, wanted)
                 last = max(ledger.entered, store.recorded(meter))
-                archive(store, meter, [kept for kept, _ in readings])
+                seal(store, meter, [kept for kept, _ in readings])
                 store.record(meter, last, closed=True)
             for (meter,) in store.execute("SELECT name FROM meter").fetchall():
                 store.record(meter, store.recorded(meter), closed=True)
@@ -186,28 +184,6 @@ def _enter(store: Store, ledger: Ledger, readings: list[tuple[Kept, tuple[Event,
     ledger.write()
     ledger.written()
     store.remember(meter, memory._replace(seq=max(memory.seq, ledger.entered)).to_json())
-
-
-def archive(store: Store, meter: str, readings: list[Kept]) -> int:
-    """Blocks of readings that are in none yet, in their order; inside a transaction. How many readings were stored comes back."""
-    store.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
-    (number,) = store.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
-    shapes = Shapes(store.execute("SELECT id, template FROM shape").fetchall())
-    sql = "SELECT 1 FROM archive WHERE meter = ? AND ? BETWEEN from_seq AND to_seq"
-    missing = [kept for kept in readings if not store.execute(sql, (number, kept.seq)).fetchone()]
-    for hour, of_hour in groupby(missing, lambda kept: kept.at // HOUR_S):
-        every = list(of_hour)
-        for first in range(0, len(every), READINGS_MOST):
-            some = every[first : first + READINGS_MOST]
-            block = blocks.made(some, shapes)
-            for shape in shapes.new():
-                store.execute("INSERT INTO shape VALUES (?, ?)", shape)
-            (nth,) = store.execute("SELECT count(*) FROM archive WHERE meter = ? AND hour = ?", (number, hour)).fetchone()
-            stamps = [kept.at for kept in some]
-            span = some[0].seq, some[-1].seq, min(stamps), max(stamps), len(some)
-            row = (number, hour, nth, *span, len(block.content), *block)
-            store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    return len(missing)
 
 
 def _proven(path: Path, called: Path) -> Done:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from p1monitor.care.backup import archive
 from p1monitor.care.incoming import Incoming
+from p1monitor.care.sealing import seal
 from p1monitor.observer import Memory, observe
 from p1monitor.p1.framer import Framer
 from p1monitor.p1.frames import Frame
@@ -19,14 +19,13 @@ from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse
 from p1monitor.recorder import Store
-from p1monitor.recorder.archive import HOUR_S
+from p1monitor.recorder.block_rows import stored_shapes
 from p1monitor.recorder.blocks import Block
 from p1monitor.recorder.blocks import read as unpacked
 from p1monitor.recorder.kept import Kept, verdict
 from p1monitor.recorder.ledger import Ledger, Stamp
-from p1monitor.recorder.levels import Level
+from p1monitor.recorder.levels import HOUR_S, Level
 from p1monitor.recorder.packing import READINGS_MOST
-from p1monitor.recorder.shapes import Shapes
 from p1monitor.sources.replay import open_recording
 
 #: Numbers of one import: more than thirty years of seconds.
@@ -123,7 +122,7 @@ class Logs:
         there = set(_there(self._store, self._meter, self._hour))
         new = [kept for kept in self._hour if (kept.at, kept.frame) not in there and (kept.at, kept.frame) not in self._waiting]
         with self._store.transaction():
-            self.told.kept += archive(self._store, self._meter, new)
+            self.told.kept += seal(self._store, self._meter, new)
         self._hour = []
         self._ledger.write()
         self._ledger.written()
@@ -174,7 +173,7 @@ def _there(store: Store, meter: str, hour: Sequence[Kept]) -> Iterator[tuple[int
     """Stamp and frame of what is in blocks of the same time."""
     if not hour:
         return
-    shapes = Shapes(store.execute("SELECT id, template FROM shape").fetchall())
+    shapes = stored_shapes(store)
     sql = """SELECT format, block FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) AND start <= ? AND "end" >= ?"""
     stamps = [kept.at for kept in hour]
     for row in store.execute(sql, (meter, max(stamps), min(stamps))).fetchall():

@@ -12,7 +12,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
-from p1monitor.p1.event_codes import CHANNELS, Meaning, event, is_idis
+from p1monitor.p1.catalogue import CHANNELS
+from p1monitor.p1.event_codes import Meaning, event, is_idis
 from p1monitor.p1.records import Device, Event, Measurement, Reading
 from p1monitor.p1.registers import ALARM_1, ALARM_2, ERROR_1, ERROR_2, MBUS_STATUS, Bits, bits, number
 

@@ -18,7 +18,7 @@ from p1monitor.observer import limits
 from p1monitor.observer.judge import Rule, Verdict, judge
 from p1monitor.observer.memory import Mark, Marks, Memory, Moment
 from p1monitor.observer.roles import ELECTRICITY, Cast
-from p1monitor.p1.catalogue import TARIFFS, device_value
+from p1monitor.p1.catalogue import RATES, device_value
 from p1monitor.p1.frames import new
 from p1monitor.p1.records import Device, Event, Measurement, Reading
 from p1monitor.p1.units import number
@@ -27,8 +27,6 @@ from p1monitor.p1.units import number
 AHEAD_S = 2 * 3600.0
 _NOTHING = Mark()
 NAMES = frozenset(limits.REGISTERS)
-#: Total -> its rate registers, where the total may be made of them.
-_RATES = {f"energy_{flow}_kwh": tuple(f"energy_{flow}_t{n}_kwh" for n in range(1, TARIFFS + 1)) for flow in ("import", "export")}
 
 
 class Checked(NamedTuple):
@@ -118,7 +116,7 @@ def _electricity(here: _Checking, names: tuple[str, ...]) -> list[str]:
         if not isinstance(value, Decimal) or not value.is_finite():
             here.miss(key)
             continue
-        if made and held and any(rate in held for rate in _RATES[name]):
+        if made and held and any(rate in held for rate in RATES[name]):
             held.append(name)
             here.held += 1
             here.miss(key)
@@ -151,7 +149,7 @@ def _device(here: _Checking, role: str, device: Device) -> Device:
     values: dict[str, Measurement] | None = None
     for name, printed in device.values.items():
         measurement, value = printed, printed.value
-        if name != _register(device.medium, measurement.unit) or not isinstance(value, Decimal) or not value.is_finite():
+        if name != device_value(device.medium, measurement.unit) or not isinstance(value, Decimal) or not value.is_finite():
             continue
         key, moment = (role, name), measurement.at or device.at
         captured = printed_at = moment.timestamp() if moment is not None else None
@@ -211,8 +209,3 @@ def _modulus(reading: Reading, measurement: Measurement, mark: Mark) -> Decimal 
                     factor = value / found[0] if found[0] else Decimal(1)
                     return Decimal(10) ** len(whole) * factor
     return Decimal(10) ** len(str(int(last)))  # a register that rolls over has nines in all its places
-
-
-@lru_cache(maxsize=64)
-def _register(medium: str, unit: str) -> str:
-    return device_value(medium, unit)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from p1monitor.p1.codes import MEDIA
 from p1monitor.p1.rows import (
+    CHANNELS,
     DEMAND_MINUTES,
     DEMAND_MOST,
     DEMAND_PERIODS_MOST,
     PHASES,
+    RATES,
     TARIFFS,
     DemandNames,
     Row,
@@ -39,6 +42,7 @@ __all__ = [
     "DEMAND_PERIODS_MOST",
     "NEVER_TWICE",
     "PHASES",
+    "RATES",
     "ROWS",
     "TARIFFS",
     "DemandNames",
@@ -52,7 +56,8 @@ __all__ = [
     "with_digits",
 ]
 
-CHANNELS = (1, 2, 3, 4)
+#: Names of registers remembered: more than the devices of several meters have.
+_REGISTERS_KEPT = 64
 #: 0-0:96.1.4 is the e-MUCS version, five digits, but an identifier of an IDIS meter where it has six octets or more, or none.
 #: What is neither may be a damaged version.
 _NO_IDENTIFIER = r"(?!(?:\*\d+)?\((?:(?:[0-9A-Fa-f]{2}){6,})?\))"
@@ -146,6 +151,12 @@ _LU_LIMITS = Row(
 ROWS: tuple[Row, ...] = (*_SINGLE, *energies(), *powers(), *phases(), _LU_LIMITS, *_channels(), *quality(), *meter())
 
 
+@lru_cache(maxsize=_REGISTERS_KEPT)
+def device_value(medium: str, unit: str) -> str:
+    """Return the name of an M-Bus device's register: gas_m3, heat_gj …"""
+    return "_".join(filter(None, (medium, unit.lower())))
+
+
 def _made() -> Iterator[Row]:
     """Values that are made of the telegram's (derived), under the rows of their kind."""
     for phase in PHASES:
@@ -158,19 +169,17 @@ def _made() -> Iterator[Row]:
     for medium in (*sorted(set(MEDIA.values())), "unknown"):
         for unit in ("m3", "GJ", "kWh", ""):
             title = medium.replace("_", " ").capitalize()
-            name = "_".join(filter(None, (medium, unit.lower())))
-            yield Row("", name, "register", unit, title, "M-Bus", unit, (8, 3))
+            yield Row("", device_value(medium, unit), "register", unit, title, "M-Bus", unit, (8, 3))
             yield Row(
                 "",
-                "_".join(filter(None, (medium, "today", unit.lower()))),
+                device_value(f"{medium}_today", unit),
                 "register",
                 unit,
                 f"{title} today",
                 "register since midnight",
             )
             for e in (2, 3, 4):
-                own = f"{medium}_result_{e}"
-                name = "_".join(filter(None, (own, unit.lower())))
+                name = device_value(f"{medium}_result_{e}", unit)
                 yield Row("", name, "result", unit, f"{title}, result {e}", "IDIS", unit, (8, 3), diagnostic=True, seldom=True)
 
 
@@ -210,11 +219,6 @@ BREAKS_BEFORE_LAST = frozenset(obis for obis, rows in BY_OBIS.items() if rows[0]
 def row_of(name: str) -> Row | None:
     """Return the row of a name that a reading or a device can carry; None for the OBIS code of an unknown object."""
     return _BY_NAME.get(name)
-
-
-def device_value(medium: str, unit: str) -> str:
-    """Return the name of an M-Bus device's register: gas_m3, heat_gj …"""
-    return "_".join(filter(None, (medium, unit.lower())))
 
 
 def obis_of(name: str, *, b: int = 0, channel: int = 1) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from p1monitor.p1.catalogue import PHASES, TARIFFS
+from p1monitor.p1.catalogue import PHASES, RATES
 from p1monitor.p1.codes import NO_RECEPTION, RECEPTION
 from p1monitor.p1.frames import new
 from p1monitor.p1.records import Measurement
@@ -15,11 +15,8 @@ _NETS = (
     ("power_w", "power_import_w", "power_export_w"),
     *((f"power_l{phase}_w", f"power_import_l{phase}_w", f"power_export_l{phase}_w") for phase in PHASES),
 )
-#: (total, its rate registers): the total is the meter's own where it sends one.
-_TOTALS = tuple(
-    (f"energy_{flow}_kwh", tuple(f"energy_{flow}_t{tariff}_kwh" for tariff in range(1, TARIFFS + 1)))
-    for flow in ("import", "export")
-)
+#: A total is the meter's own where it sends one.
+_TOTALS = tuple(RATES.items())
 
 Lookup = Callable[[str], Measurement | None]
 

@@ -11,8 +11,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
+from p1monitor.p1.rows import CHANNELS
+
 PHASES = ("L1", "L2", "L3")
-CHANNELS = (1, 2, 3, 4)
 
 
 class Meaning(NamedTuple):

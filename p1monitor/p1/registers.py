@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from p1monitor.p1.event_codes import CHANNELS, PHASES, Meaning
+from p1monitor.p1.event_codes import PHASES, Meaning
+from p1monitor.p1.rows import CHANNELS
 
 Bits = Mapping[int, Meaning]
 

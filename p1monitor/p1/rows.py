@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 #: Rate registers a telegram may carry. S50 §7: up to 16 tariffs must be tolerated.
 TARIFFS = 16
 PHASES = (1, 2, 3)
+#: M-Bus channels of a meter.
+CHANNELS = (1, 2, 3, 4)
 
 #: Minutes of a demand period, and how many of them a sliding demand may span; at most an hour in all (ME381 manual §3.5.2).
 DEMAND_MINUTES = (1, 5, 10, 15, 30, 60)
@@ -18,6 +21,15 @@ DEMAND_MOST = 60
 #: The period of nearly all meters, for which they have codes of their own.
 _QUARTER = 15
 _WINDOWS = {minutes * n for minutes in DEMAND_MINUTES for n in range(1, DEMAND_PERIODS_MOST + 1)}
+
+
+#: Total -> its rate registers, of which it may be made.
+RATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        f"energy_{flow}_kwh": tuple(f"energy_{flow}_t{tariff}_kwh" for tariff in range(1, TARIFFS + 1))
+        for flow in ("import", "export")
+    }
+)
 
 
 class DemandNames(NamedTuple):

@@ -7,54 +7,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from p1monitor.p1.records import Event
 from p1monitor.recorder import blocks, heap, kept_record, waiting
+from p1monitor.recorder.block_rows import Span, begun, put, stored_shapes
 from p1monitor.recorder.card import SIZE
 from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import ROOM_LEAST, Journal
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.opening import StoreError, sentence
-from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST
 from p1monitor.recorder.records import Record
 from p1monitor.recorder.retention import DROPPED_MOST, parse
-from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.store import Store
 
 log = logging.getLogger(__name__)
 
-HOUR_S = 3600
 #: What is told of the archive.
 OK, RESTING = "ok", "no room: seconds are not kept, profiles are"
 #: Tells whoever shows the state: "archive" and what it does.
 Tell = Callable[[str, object], object]
-
-
-@dataclass(slots=True)
-class _Span:
-    """Readings of one meter and hour that are in the journal only."""
-
-    hour: int
-    first: int
-    last: int
-    readings: int = 0
-    start: int = 0
-    end: int = 0
-    size: int = 0  #: of the frames
-
-    @property
-    def full(self) -> bool:
-        """Whether it is as much as one block takes."""
-        return self.readings >= READINGS_MOST or self.size >= BYTES_MOST
-
-    def add(self, kept: Kept) -> None:
-        self.start = min(self.start, kept.at) if self.readings else kept.at
-        self.end = max(self.end, kept.at)
-        self.readings += 1
-        self.size += len(kept.frame)
-        self.last = kept.seq
 
 
 def open_journal(store: Store, sync_s: float, disk: Disk, *, size: int = SIZE, tail: Path | None = None) -> Journal:
@@ -73,9 +45,9 @@ class Archive:
         self.journal = journal
         self._store, self._disk, self._tell = store, disk, tell
         self._keep = parse(keep)
-        self._shapes = Shapes(store.execute("SELECT id, template FROM shape").fetchall())
+        self._shapes = stored_shapes(store)
         self._bytes = int(store.execute("SELECT coalesce(sum(bytes), 0) FROM archive INDEXED BY archive_by_time").fetchone()[0])
-        self._spans: dict[str, list[_Span]] = {}
+        self._spans: dict[str, list[Span]] = {}  # in the journal only
         self._sealed: dict[str, int] = {}  # in the database, but perhaps not on the card yet
         self._grown = 0  # bytes that the open transaction adds
         self._resting = False
@@ -97,9 +69,9 @@ class Archive:
         """Remember what is in the journal already."""
         if self._resting:
             return
-        spans, hour = self._spans.setdefault(meter, []), kept.at // HOUR_S
-        if not spans or spans[-1].hour != hour or spans[-1].full:
-            spans.append(_Span(hour, kept.seq, kept.seq))
+        spans = self._spans.setdefault(meter, [])
+        if not spans or not spans[-1].takes(kept):
+            spans.append(begun(kept))
         spans[-1].add(kept)
 
     def replay(self) -> Iterator[tuple[str, Kept, tuple[Event, ...]]]:
@@ -170,7 +142,7 @@ class Archive:
 
     def failed(self) -> None:
         """The transaction was rolled back: the shapes that it had stored are not."""
-        self._shapes = Shapes(self._store.execute("SELECT id, template FROM shape").fetchall())
+        self._shapes = stored_shapes(self._store)
 
     def safe(self) -> None:
         """What is in the history is on the card: the journal's room may be used again."""
@@ -207,17 +179,10 @@ class Archive:
     def _crowded(self) -> bool:
         return self.journal.room < ROOM_LEAST
 
-    def _seal(self, meter: str, span: _Span) -> None:
+    def _seal(self, meter: str, span: Span) -> None:
         found = self.journal.replay(meter, span.first - 1, span.last)
         block = blocks.made([kept_record.from_bytes(record.record) for record in found], self._shapes)
-        self._store.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
-        (number,) = self._store.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
-        for shape in self._shapes.new():
-            self._store.execute("INSERT INTO shape VALUES (?, ?)", shape)
-        before = "SELECT count(*) FROM archive WHERE meter = ? AND hour = ?"
-        (nth,) = self._store.execute(before, (number, span.hour)).fetchone()
-        row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
-        self._store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        put(self._store, meter, span, block, self._shapes)
         self._grown += len(block.content)
 
     def _forget(self) -> None:

@@ -64,38 +64,32 @@ class Wanted:
     phase: str | None = None
 
 
-def add(db: sqlite3.Connection, meter: str, seq: int, events: Iterable[Event]) -> None:
+def add(db: sqlite3.Connection, meter: int, seq: int, events: Iterable[Event]) -> None:
     """Keep the events of one reading; the same reading twice is kept once."""
-    number = _number(db, meter)
     for index, event in enumerate(events):
-        cursor = db.execute(_ADD, (number, seq, index, *_row(event)))
+        cursor = db.execute(_ADD, (meter, seq, index, *_row(event)))
         if cursor.rowcount and event.code in _CODES and cursor.lastrowid is not None:
-            _merge(db, number, cursor.lastrowid, event)
+            _merge(db, meter, cursor.lastrowid, event)
 
 
-def add_own(db: sqlite3.Connection, meter: str, seq: int, event: Event) -> None:
+def add_own(db: sqlite3.Connection, meter: int, seq: int, event: Event) -> None:
     """Keep an event that came with no reading, after the reading of this number."""
-    db.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
-    number = _number(db, meter)
-    db.execute(_ADD, (number, seq, *db.execute(_NEXT_OWN, (number, seq)).fetchone(), *_row(event)))
+    db.execute(_ADD, (meter, seq, *db.execute(_NEXT_OWN, (meter, seq)).fetchone(), *_row(event)))
 
 
 def look_up(db: sqlite3.Connection, meter: str, wanted: Wanted) -> list[dict[str, object]]:
     """Events that were asked for, the newest first: in the order in which they became known."""
-    terms, values = [f"meter = {_METER}", "same IS NULL"], [meter]
+    terms = [f"meter = {_METER}", "same IS NULL"]
+    values: list[object] = [meter]
     for sql, value in (("moment >= ?", wanted.start), ("moment < ?", wanted.end), ("phase = ?", wanted.phase)):
         if value is not None:
             terms.append(sql)
-            values.append(value)  # type: ignore[arg-type]  # what SQLite takes
+            values.append(value)
     if wanted.kinds:
         terms.append(f"kind IN ({', '.join('?' * len(wanted.kinds))})")
         values += wanted.kinds
     sql = f"SELECT {', '.join(SHOWN)} FROM event WHERE {' AND '.join(terms)} ORDER BY id DESC LIMIT ?"
     return [dict(zip(SHOWN, row, strict=True)) for row in db.execute(sql, (*values, wanted.limit))]
-
-
-def _number(db: sqlite3.Connection, meter: str) -> int:
-    return int(db.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()[0])
 
 
 def _row(event: Event) -> tuple[object, ...]:

@@ -18,6 +18,7 @@ from p1monitor.p1.catalogue import obis_of
 from p1monitor.recorder import blocks
 from p1monitor.recorder.blocks import Block, BlockError
 from p1monitor.recorder.kept import reading
+from p1monitor.recorder.levels import HOUR_S
 from p1monitor.recorder.packing import columns
 from p1monitor.recorder.samples import VOLTAGES, tenths, watts
 from p1monitor.recorder.series import Number, Piece
@@ -31,7 +32,6 @@ RECENT_MOST = 4200
 _RECENT = Struct(f"={3 + len(VOLTAGES)}q")
 #: … and what stands there for a number that it has not.
 _NONE = -(1 << 63)
-HOUR_S = 3600
 #: A reading says nothing of the time before it if the one before came longer ago.
 GAP_S = 30
 #: Units of the streams that charts are made of, in the catalogue's: of watts and volts.

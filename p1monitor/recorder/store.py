@@ -106,16 +106,8 @@ class Store:
         """Keep what the observer knows of a meter."""
         self.note(f"memory:{meter}", json.dumps(memory, ensure_ascii=False, separators=(",", ":")))
 
-    def memory(self, meter: str) -> dict[str, Any] | None:
-        """What the observer knew; its `seq` is beyond every number that was ever given. None for a new meter."""
-        memory = self.remembered(meter)
-        if memory is None and not self.last_seq(meter):
-            return None
-        memory = memory or {}
-        return {**memory, "seq": max(int(memory.get("seq", 0)), self.last_seq(meter))}
-
     def remembered(self, meter: str) -> dict[str, Any] | None:
-        """The same as it was saved: its `seq` is that of the last reading that is in it."""
+        """What the observer knew when it was saved: its `seq` is that of the last reading that is in it. None for a new meter."""
         told = self.noted(f"memory:{meter}")
         return None if told is None else dict(json.loads(told))
 
@@ -174,11 +166,15 @@ class Store:
             self._db.execute(f"DETACH DATABASE {name}")
             self._newest.clear()
 
+    def meter(self, name: str) -> int:
+        """The number of a meter, made if it is new; inside a transaction."""
+        self._db.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+        return int(self._db.execute("SELECT id FROM meter WHERE name = ?", (name,)).fetchone()[0])
+
     def device(self, meter: str, role: str, medium: str) -> int:
         """The number of a device, made if it is new."""
         with self.transaction():
-            self._db.execute("INSERT INTO meter (name) VALUES (?) ON CONFLICT DO NOTHING", (meter,))
-            (number,) = self._db.execute("SELECT id FROM meter WHERE name = ?", (meter,)).fetchone()
+            number = self.meter(meter)
             made = "INSERT INTO device (meter, role, medium) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             self._db.execute(made, (number, role, medium))
             found = self._db.execute("SELECT id FROM device WHERE meter = ? AND role = ?", (number, role)).fetchone()
@@ -245,11 +241,11 @@ class Store:
 
     def add_events(self, meter: str, seq: int, events: Iterable[Event]) -> None:
         """Keep what happened; the same reading twice is kept once."""
-        event_book.add(self._db, meter, seq, events)
+        event_book.add(self._db, self.meter(meter), seq, events)
 
     def add_own_event(self, meter: str, event: Event) -> None:
         """Keep what no reading told; each call is another event."""
-        event_book.add_own(self._db, meter, self.recorded(meter), event)
+        event_book.add_own(self._db, self.meter(meter), self.recorded(meter), event)
 
     def add_quality(self, device: int, segment: int, status: int, row: QualityRow) -> None:
         """Keep a row of power quality; the same row twice is kept once."""

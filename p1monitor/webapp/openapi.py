@@ -64,12 +64,14 @@ _EVENT = _object(
     value=_NUMBER_OR_NULL,
     unit=_TEXT,
 )
-_DAY = {"start": _NUMBER, "end": _NUMBER, "used": _map(_map(_NUMBER_OR_NULL))}
+_SPAN = {"start": _NUMBER, "end": _NUMBER}
+_USED = _map(_map(_NUMBER_OR_NULL))  # by role and register
+_POWER = _map(_ANY)
+_DAY = {**_SPAN, "used": _USED}
 _SERIES: Schema = {
     **_object(start=_list(_NUMBER), end=_list(_NUMBER)),
     "additionalProperties": _object(min=_list(_NUMBER_OR_NULL), mean=_list(_NUMBER_OR_NULL), max=_list(_NUMBER_OR_NULL)),
 }
-_SPENT = {"start": _NUMBER, "end": _NUMBER, "used": _map(_map(_NUMBER_OR_NULL)), "power": _map(_ANY)}
 _ERROR = _object(error=_object(key=_TEXT, text=_TEXT))
 
 
@@ -111,8 +113,8 @@ class Route(NamedTuple):
     bare: tuple[int, ...] = ()  #: … and without any
 
 
-_SPAN = ("meter", "from", "to")
-_EVENTS = (*_SPAN, "kind", "phase", "limit")
+_BETWEEN = ("meter", "from", "to")
+_EVENTS = (*_BETWEEN, "kind", "phase", "limit")
 #: Every path but the page's own.
 ROUTES: Mapping[str, Route] = MappingProxyType(
     {
@@ -123,7 +125,9 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             "what was used today, and yesterday until this time of day",
             _object(at=_NUMBER, today=_object(**_DAY), yesterday=_object(**_DAY, until=_NUMBER)),
         ),
-        "/api/v1/used": Route("how far each register went between two moments, and the powers", _object(**_SPENT), _SPAN),
+        "/api/v1/used": Route(
+            "how far each register went between two moments, and the powers", _object(**_SPAN, used=_USED, power=_POWER), _BETWEEN
+        ),
         "/api/v1/periods/{period}": Route(
             "a day, week, month or year cut into bars",
             _object(
@@ -136,19 +140,19 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
                 edges=_list(_NUMBER),
                 local=_list(_TEXT),
                 steps=_map(_map(_list(_NUMBER_OR_NULL))),
-                used=_SPENT["used"],
-                power=_SPENT["power"],
+                used=_USED,
+                power=_POWER,
             ),
             ("period", "meter", "date"),
         ),
-        "/api/v1/series": Route("columns between two moments", _SERIES, (*_SPAN, "names", "points")),
+        "/api/v1/series": Route("columns between two moments", _SERIES, (*_BETWEEN, "names", "points")),
         "/api/v1/profiles/{name}": Route(
             "rows of a profile; the end of a row is its stamp",
             _object(columns=_list(_TEXT), rows=_list(_list(_CELL))),
-            ("name", *_SPAN),
+            ("name", *_BETWEEN),
             (_JSON, _CSV),
         ),
-        "/api/v1/profiles/{name}.csv": Route("the same as a file", _TEXT, ("name", *_SPAN), (_CSV,)),
+        "/api/v1/profiles/{name}.csv": Route("the same as a file", _TEXT, ("name", *_BETWEEN), (_CSV,)),
         "/api/v1/events": Route("what happened, newest first", _object(events=_list(_EVENT)), _EVENTS, (_JSON, _CSV)),
         "/api/v1/events.csv": Route("the same as a file", _TEXT, _EVENTS, (_CSV,)),
         "/api/v1/meters": Route(

@@ -1,0 +1,58 @@
+"""Blocks as rows of the archive, and how readings come together in one. Never makes a block, never commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p1monitor.recorder.blocks import Block
+from p1monitor.recorder.kept import Kept
+from p1monitor.recorder.levels import HOUR_S
+from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST
+from p1monitor.recorder.shapes import Shapes
+from p1monitor.recorder.store import Store
+
+
+@dataclass(slots=True)
+class Span:
+    """Readings of one meter and hour that are to be one block."""
+
+    hour: int
+    first: int
+    last: int
+    readings: int = 0
+    start: int = 0
+    end: int = 0
+    size: int = 0  #: of the frames
+
+    def takes(self, kept: Kept) -> bool:
+        """Whether a reading goes into the same block: it is of this hour, and there is room."""
+        return self.hour == kept.at // HOUR_S and self.readings < READINGS_MOST and self.size < BYTES_MOST
+
+    def add(self, kept: Kept) -> None:
+        """The next one."""
+        self.start = min(self.start, kept.at) if self.readings else kept.at
+        self.end = max(self.end, kept.at) if self.readings else kept.at
+        self.readings += 1
+        self.size += len(kept.frame)
+        self.last = kept.seq
+
+
+def begun(kept: Kept) -> Span:
+    """The span of a block that begins with this reading, which is to be added yet."""
+    return Span(kept.at // HOUR_S, kept.seq, kept.seq)
+
+
+def stored_shapes(store: Store) -> Shapes:
+    """The shapes that the history has."""
+    return Shapes(store.execute("SELECT id, template FROM shape").fetchall())
+
+
+def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes) -> None:
+    """Store a block, and the shapes that are new with it; inside a transaction."""
+    number = store.meter(meter)
+    for shape in shapes.new():
+        store.execute("INSERT INTO shape VALUES (?, ?)", shape)
+    before = "SELECT count(*) FROM archive WHERE meter = ? AND hour = ?"
+    (nth,) = store.execute(before, (number, span.hour)).fetchone()
+    row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
+    store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
