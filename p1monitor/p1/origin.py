@@ -72,12 +72,14 @@ def origin(reading: Reading) -> Origin:
 def _variant(reading: Reading) -> tuple[str, str]:
     values = reading.values
     emucs = values.get("emucs_version")
-    match = _EMUCS.fullmatch(str(emucs.value)) if emucs else None
-    if match:
-        return f"e-MUCS-P1 {match[1]}.{match[2]}", "be"
+    if emucs:
+        match = _EMUCS.fullmatch(str(emucs.value))
+        return f"e-MUCS-P1 {match[1]}.{match[2]}" if match else "e-MUCS-P1", "be"
     dsmr = values.get("dsmr_version")
     if dsmr is not None:
         return _DSMR.get(str(dsmr.value), f"P1 version {dsmr.value}"), "nl"
-    if reading.telegram.crc == "absent" and "energy_import_t1_kwh" in values:
+    if reading.telegram.objects and ":" not in reading.telegram.objects[0].code:
+        return "an IEC 62056-21 readout", ""
+    if reading.telegram.crc == "absent" and "energy_import_t1_kwh" in values and "clock_time" not in values:
         return "DSMR 2.2 or 3.0", "nl"
     return "P1 without a version of its own", ""
