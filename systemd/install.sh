@@ -135,7 +135,7 @@ if [ ! -e "$etc/config.toml" ]; then
     grep ' = ' "$scratch/first.toml" | while IFS= read -r line; do
       set_key "${line%% = *}" "$(echo "${line#* = }" | sed 's/  #.*//')"
     done
-    grep -q '^type = "serial"' "$scratch/first.toml" || sed -i 's/^device = /# device = /' "$etc/config.toml.new"
+    grep -Eq '^type = "(serial|optical)"' "$scratch/first.toml" || sed -i 's/^device = /# device = /' "$etc/config.toml.new"
     awk '/^\[\[meter\]\]/ { n++ } n >= 2' "$found" >"$scratch/others.toml"
     [ ! -s "$scratch/others.toml" ] || { echo; cat "$scratch/others.toml"; } >>"$etc/config.toml.new"
   else
