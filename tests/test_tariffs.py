@@ -108,6 +108,12 @@ def test_decode_prints_it(profile: str, said: str) -> None:
     assert f"Energy import {said}" in table
 
 
+def test_a_hungarian_meter_whose_checksum_is_not_looked_at_is_no_dutch_one() -> None:
+    reading = decode(parse(Frame(b"/WSE5\r\n\r\n1-0:1.8.1(1*kWh)\r\n!1234\r\n", "absent")))
+    assert origin(reading)[1:] == ("P1 without a version of its own", "hu")
+    assert labels("auto", reading) == {}
+
+
 @pytest.mark.parametrize(
     ("text", "variant", "country"),
     [

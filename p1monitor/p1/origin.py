@@ -47,9 +47,13 @@ COMPANIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+#: Letters that were seen in one country only, in front of telegrams that do not say so themselves.
+SEEN_IN: Mapping[str, str] = MappingProxyType({"HLY": "hu", "WSE": "hu"})
+
 _DSMR: Mapping[str, str] = MappingProxyType({"40": "DSMR 4.0", "42": "DSMR 4.2", "50": "DSMR/ESMR 5.0"})
 #: 0-0:96.1.4 of e-MUCS-P1: 50217 is version 1.7, 50221 is 2.1.
 _EMUCS = re.compile(r"502(\d)(\d)")
+NO_VERSION = "P1 without a version of its own"
 
 
 class Origin(NamedTuple):
@@ -65,7 +69,7 @@ def origin(reading: Reading) -> Origin:
     letters = reading.telegram.identification[:3].upper()
     company, country = COMPANIES.get(letters, ("", ""))
     maker = f"a meter of the grid company {company}" if company else MAKERS.get(letters, "a meter of an unknown maker")
-    variant, home = _variant(reading)
+    variant, home = (NO_VERSION, SEEN_IN[letters]) if letters in SEEN_IN else _variant(reading)
     return Origin(maker, variant, country or home)
 
 
@@ -82,4 +86,4 @@ def _variant(reading: Reading) -> tuple[str, str]:
         return "an IEC 62056-21 readout", ""
     if reading.telegram.crc == "absent" and "energy_import_t1_kwh" in values and "clock_time" not in values:
         return "DSMR 2.2 or 3.0", "nl"
-    return "P1 without a version of its own", ""
+    return NO_VERSION, ""
