@@ -49,7 +49,7 @@ wheel: .venv/.dev
 
 # As root; see the top of the script for METER=, WHEEL= and PREFIX=
 install:
-	@METER="$(METER)" WHEEL="$(WHEEL)" PREFIX="$(PREFIX)" systemd/install.sh
+	@METER="$(METER)" WHEEL="$(WHEEL)" WITH="$(WITH)" PREFIX="$(PREFIX)" systemd/install.sh
 
 uninstall:
 	@PREFIX="$(PREFIX)" systemd/uninstall.sh

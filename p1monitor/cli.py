@@ -75,9 +75,7 @@ def demo(model: str, days: int, listen: str) -> None:
 @click.argument("files", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object per event.")
 @click.option("--crc", type=click.Choice(["auto", "arc", "x25", "off"]), default="auto", show_default=True, help="The checksum.")
-@click.option(
-    "--profile", type=click.Choice(PROFILES), default="auto", help="Country, where its clock is not Central European (fi, lt)."
-)
+@click.option("--profile", type=click.Choice(PROFILES), default="auto", help="Country: its clock (fi, lt), its tariffs' names.")
 @click.option("--decryption-key-file", type=click.Path(path_type=Path), help="For encrypted telegrams: 32 hex digits.")
 @click.option("--authentication-key-file", type=click.Path(path_type=Path), help="The same, where it is not Luxembourg's.")
 def decode(files: tuple[str, ...], as_json: bool, **how: Any) -> None:
@@ -134,7 +132,7 @@ def status(config: Path, url: str | None, password_file: Path | None) -> None:
 @click.option("--seed", default=0, show_default=True, help="Another household.")
 @click.option("--pty", "pty", is_flag=True, help="Send on a new pseudo-terminal, whose name is printed.")
 @click.option("--tcp", metavar="[HOST:]PORT", help="Send to whoever connects.")
-@click.option("--optical", is_flag=True, help="With --pty: answer as its optical port does, when it is asked (mode C).")
+@click.option("--optical", is_flag=True, help="With --pty or --tcp: answer as its optical port does, when asked (mode C).")
 @click.option("--address", "own_address", default="", help="With --optical: answer to no other.")
 @click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write a past into a file.")
 @click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0, 400), help="How much of it, with --file.")
@@ -162,21 +160,18 @@ def simulate(
     if listing:
         click.echo("\n".join(meter.listing()))
         return
-    if sum((pty, tcp is not None, path is not None)) != 1 or (optical and not pty):
-        fail("say where to: one of --pty, --tcp, --file; --optical needs --pty")
+    if sum((pty, tcp is not None, path is not None)) != 1 or (optical and path):
+        fail("say where to: one of --pty, --tcp, --file; --optical needs --pty or --tcp")
     try:
         play = meter.play(model, seed, start, scenes, pace(speed), past_days=days if path else 0)
     except meter.SimulateError as error:
         fail(str(error))
     with explained(), errands.until_interrupted():
-        if pty and optical:
-            meter.to_head(play, own_address, click.echo)
-        elif pty:
-            meter.to_pty(play, click.echo)
-        elif tcp is not None:
-            meter.to_tcp(play, address(tcp if ":" in tcp else f"127.0.0.1:{tcp}"), click.echo)
-        elif path is not None:
+        if path is not None:
             click.echo(f"{meter.to_file(play, path, days)} telegrams")
+        else:
+            listen = None if tcp is None else address(tcp if ":" in tcp else f"127.0.0.1:{tcp}")
+            meter.serve(play, listen, own_address if optical else None, click.echo)
 
 
 @main.command()

@@ -54,7 +54,8 @@ class Daemon:
         self._clock, self._settings = clock, settings
         self.status = Status(__version__, clock)
         names = tuple(meter.name for meter in settings.meters)
-        self.live = Live(names)
+        profiles = {meter.name: meter.profile for meter in settings.meters}
+        self.live = Live(names, profiles)
         self._store = store.Store(settings.history.path) if settings.history else None
         # For what asks by itself, once a minute: nobody looks, so nothing is to be saved for it
         self._unseen = queries.Queries(settings.history.path) if settings.history else None
@@ -68,6 +69,7 @@ class Daemon:
             knows_time=self._host.trusted,
             frames=self.status.frames,
             spent=self._spent,
+            profiles=profiles,
         )
         self._terms = {meter.name: terms(meter) for meter in settings.meters}
         self._memories = {name: self._memory(name) for name in names}

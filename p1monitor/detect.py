@@ -12,12 +12,14 @@ from p1monitor.clock import SYSTEM, Clock
 from p1monitor.diagnosis import CONSOLE, Heard, diagnose, how_to_go_on, meter_lines
 from p1monitor.listen import split
 from p1monitor.p1.framer import Frame, Framer, Rejected
+from p1monitor.p1.modec import REASONS
 from p1monitor.p1.origin import origin
 from p1monitor.p1.reading import decode
 from p1monitor.p1.telegram import parse
 from p1monitor.settings import SourceSettings
 from p1monitor.sources import Forgetful, Source, SourceError, build
 from p1monitor.sources.line import DWELL_S
+from p1monitor.sources.optical import SIGN_ON
 from p1monitor.sources.ports import Port, consoles, ports
 from p1monitor.sources.serial import SerialSource
 
@@ -27,6 +29,9 @@ __all__ = ["LOOK_S", "Found", "detect", "look_at", "target", "tell"]
 LOOK_S = 2 * DWELL_S + 4.0
 #: Silence that parts two telegrams: the fastest meters send for a tenth of each second.
 PAUSE_S = 0.4
+#: One readout through an optical head, with the sign-ons that nobody answered.
+ASK_S = 90.0
+NO_ANSWER = REASONS["silent"]
 #: Ports listened to at once; each costs a thread.
 AT_ONCE = 32
 
@@ -55,7 +60,7 @@ class Found:
         if self.heard is None:
             return [self.trouble]
         if self.heard.reading is None:
-            return [f"{self.where}: {diagnose(self.heard, LOOK_S)}"]
+            return [f"{self.where}: {diagnose(self.heard, LOOK_S, self.where)}"]
         first, *more = meter_lines(self.heard, origin(self.heard.reading))
         return [f"{self.where}: {first}", *(f"  {line}" for line in more)]
 
@@ -70,21 +75,24 @@ def target(text: str) -> SourceSettings:
     return SourceSettings(type="tcp", host=host, port=port)
 
 
-def detect(there: Sequence[SourceSettings], clock: Clock = SYSTEM, busy: dict[str, str] | None = None) -> Iterator[Found]:
+def detect(
+    there: Sequence[SourceSettings], clock: Clock = SYSTEM, busy: dict[str, str] | None = None, *, ask: bool = False
+) -> Iterator[Found]:
     """Listen on all of them at once, half a minute at most; what one gave comes as soon as it is known.
 
-    `busy` are serial consoles: they are not touched.
+    `busy` are serial consoles: they are not touched. With `ask` a silent port is asked as an optical head is: who knows what
+    else hangs on a port that nobody named, so that is for one that somebody did.
     """
     known = consoles() if busy is None else busy
     answers: SimpleQueue[Found] = SimpleQueue()
     for place in there[:AT_ONCE]:
         # Daemons: Ctrl-C need not wait for them.
-        Thread(target=lambda one=place: answers.put(look_at(one, clock, known)), daemon=True).start()
+        Thread(target=lambda one=place: answers.put(look_at(one, clock, known, ask=ask)), daemon=True).start()
     for _ in there[:AT_ONCE]:
         yield answers.get()
 
 
-def look_at(place: SourceSettings, clock: Clock = SYSTEM, busy: dict[str, str] | None = None) -> Found:
+def look_at(place: SourceSettings, clock: Clock = SYSTEM, busy: dict[str, str] | None = None, *, ask: bool = False) -> Found:
     """Listen there, with the settings that meters use, until a meter is known or the time is over."""
     why = (busy or {}).get(os.path.realpath(place.device)) if place.device else None
     if why:
@@ -93,11 +101,38 @@ def look_at(place: SourceSettings, clock: Clock = SYSTEM, busy: dict[str, str] |
     until = clock.monotonic() + LOOK_S
     try:
         source.open()
-        return Found(place, _listen(source, until, clock))
+        found = Found(place, _listen(source, until, clock))
     except SourceError as trouble:
-        return Found(place, None, str(trouble) if str(trouble).endswith("?") else f"{trouble}.")
+        return Found(place, None, _sentence(trouble))
     finally:
         source.close()
+    silent = found.heard is not None and not (found.heard.bytes or found.heard.line_errors)
+    return _asked(found, clock) if ask and place.device and silent else found
+
+
+def _asked(found: Found, clock: Clock) -> Found:
+    """What a silent port answers to the sign-on of IEC 62056-21; found as it was where that is nothing."""
+    place = SourceSettings("optical", found.source.device)
+    source = build(place, Forgetful(), clock)
+    until, framer = clock.monotonic() + ASK_S, Framer()
+    try:
+        source.open()
+        for chunk in source.chunks():
+            for event in framer.feed(chunk):
+                if isinstance(event, Frame):
+                    return Found(place, Heard(len(chunk), decode(parse(event)), line=str(SIGN_ON), optical=True))
+            if clock.monotonic() >= until:
+                break
+    except SourceError as trouble:
+        if NO_ANSWER not in str(trouble):  # somebody said something
+            return Found(found.source, None, _sentence(trouble))
+    finally:
+        source.close()
+    return found
+
+
+def _sentence(trouble: SourceError) -> str:
+    return str(trouble) if str(trouble).endswith("?") else f"{trouble}."
 
 
 def _listen(source: Source, until: float, clock: Clock) -> Heard:
@@ -163,7 +198,7 @@ def tell(words: str | None, say: Callable[[str], None], path: str, paste: Callab
         many = there[0].device or words if len(there) == 1 else f"{len(there)} serial ports"
         say(f"Listening on {many}, {LOOK_S:.0f} seconds at most …")
     found = []
-    for each in detect(there, busy=busy):
+    for each in detect(there, busy=busy, ask=bool(words)):
         for line in each.lines:
             say(line)
         found.append(each)

@@ -25,6 +25,7 @@ class Heard:
     period_s: float | None = None
     noise: Rejected | None = None  #: bytes at the end that are no telegram
     refused: Counter[str] = field(default_factory=Counter)
+    optical: bool = False  #: it was asked, as an optical head is
     line_errors: int = 0  #: framing and parity errors and breaks that the port counted meanwhile
 
 
@@ -41,13 +42,15 @@ NOTHING = """nothing came in {seconds:.0f} s. Look at, in this order:
   - the port: the grid company may have to open it. In the Netherlands it is open; in Belgium, Luxembourg, Austria,
     Switzerland and Sweden it is opened on request, at the grid company's website
   - the request line (pin 2): the meter is silent while it is low. p1monitor raises RTS; a cable that takes the line from
-    its 5 V instead needs a meter or a USB port that gives them"""
+    its 5 V instead needs a meter or a USB port that gives them
+  - an optical head: a meter says nothing through it until it is asked. Name its port and it is: p1monitor detect {device}"""
 SILENT_BRIDGE = """connected, but nothing came in {seconds:.0f} s. Look at, in this order:
   - whether the other end reads the meter itself: its own page or log says so
   - the port: the grid company may have to open it. In the Netherlands it is open; in Belgium, Luxembourg, Austria,
     Switzerland and Sweden it is opened on request, at the grid company's website
   - whether another program is connected to it already: many bridges serve one at a time"""
 HELD = "the line stands still in the wrong state ({errors} framing errors, no byte): the signal is inverted, or the cable is wrong"
+OPTICAL = "its data readout (IEC 62056-21 mode C) comes through an optical head, asked for at {line}"
 NOISE = (
     "{bytes} bytes of noise came in {seconds:.0f} s, at 115200 8N1 and at 9600 7E1{errors}: the signal is inverted (P1 wants "
     "a cable with an inverter, and only one), the cable is wrong, or this is no meter"
@@ -92,9 +95,10 @@ def meter_lines(heard: Heard, home: Origin) -> list[str]:
     reading = heard.reading
     proof = "without a checksum" if reading.telegram.crc == "absent" else "with a valid checksum"
     how = f"at {heard.line}, " if heard.line else ""
+    told = f"telegrams {_period(heard.period_s)}{how}{proof}" + (" (CRC-16/X-25)" if heard.crc == "x25" else "")
     lines = [
         f"found {home.maker}, {home.variant} ({reading.telegram.identification})",
-        f"telegrams {_period(heard.period_s)}{how}{proof}" + (" (CRC-16/X-25)" if heard.crc == "x25" else ""),
+        OPTICAL.format(line=heard.line) if heard.optical else told,
     ]
     for device in reading.devices:
         where = f"channel {device.channel}" if device.channel else "no channel"
@@ -111,8 +115,8 @@ def _period(seconds: float | None) -> str:
     return "every second, " if whole == 1 else f"every {whole} s, "
 
 
-def diagnose(heard: Heard, seconds: float) -> str:
-    """Why there is no meter, and what to do."""
+def diagnose(heard: Heard, seconds: float, device: str = "/dev/ttyUSB0") -> str:
+    """Why there is no meter, and what to do; `device` is the port, where it is one."""
     reasons = heard.refused + Counter([heard.noise.reason] if heard.noise else [])
     for reason, words in ADVICE.items():
         if reasons[reason]:
@@ -122,7 +126,7 @@ def diagnose(heard: Heard, seconds: float) -> str:
         return (NOISE if heard.line else NOISE_FAR).format(bytes=heard.bytes, seconds=seconds, errors=errors) + "."
     if heard.line_errors:
         return HELD.format(errors=heard.line_errors) + "."
-    return (NOTHING if heard.line else SILENT_BRIDGE).format(seconds=seconds) + "."
+    return (NOTHING if heard.line else SILENT_BRIDGE).format(seconds=seconds, device=device) + "."
 
 
 def configuration(source: SourceSettings, heard: Heard, name: str = "home") -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from threading import Condition, Lock
+from types import MappingProxyType
 
 from p1monitor.p1.records import Reading
 
@@ -48,8 +49,9 @@ class Subscription:
 class Live:
     """The newest reading per meter. `publish` is called by one reader thread per meter, all else by any thread."""
 
-    def __init__(self, meters: Sequence[str]) -> None:
+    def __init__(self, meters: Sequence[str], profiles: Mapping[str, str] = MappingProxyType({})) -> None:
         self.meters = tuple(meters)
+        self.profiles = profiles  #: of meters, as configured: how their tariffs are called
         self._latest: dict[str, Reading | None] = dict.fromkeys(self.meters)
         self._recent: dict[str, deque[tuple[float, float]]] = {name: deque(maxlen=RECENT_POINTS) for name in meters}
         self._listeners: dict[str, tuple[Subscription, ...]] = dict.fromkeys(meters, ())

@@ -16,7 +16,8 @@ from p1monitor import keys
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.news import News
 from p1monitor.observer import Memory, observe
-from p1monitor.p1.framer import REASONS, Frame, Rejected
+from p1monitor.p1.framer import Frame, Rejected
+from p1monitor.p1.frames import why
 from p1monitor.p1.looks import SAMPLE
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
@@ -75,7 +76,7 @@ class Reader:
         self._ticked = 0.0
         self._fed = self._began = 0  # bytes: in all, and before the source was opened this time
         self._news = News(meter.name, clock, partial(tell, meter.name))
-        self._refusals: Counter[str] = Counter()  # since the last valid telegram
+        self._refusals: Counter[tuple[str, str]] = Counter()  # since the last valid telegram: reason, checksum that fits
         self._thread = Thread(target=self._run, name=f"reader {meter.name}", daemon=True)
 
     def start(self) -> None:
@@ -220,7 +221,7 @@ class Reader:
         if event.reason in OUTSIDE and event.offset == self._began:
             return  # the port was opened in the middle of a telegram: nobody's fault
         self._status.count(f"refused:{event.reason}", meter=self.meter)
-        self._refusals[event.reason] += 1
+        self._refusals[event.reason, event.fits] += 1
         if sum(self._refusals.values()) == REFUSED_MANY:
             self._status.set("last_trouble", f"{self._source.name}: {_why(self._refusals)}", meter=self.meter)
         if event.reason in FOREIGN and not self._news.good:
@@ -263,10 +264,10 @@ class Reader:
                 return
 
 
-def _why(refusals: Counter[str]) -> str:
+def _why(refusals: Counter[tuple[str, str]]) -> str:
     """The commonest reason, and what can be done where something can."""
-    ((reason, count),) = refusals.most_common(1)
-    return f"{REASONS[reason]} ({count} in a row){HINTS.get(reason, '')}"
+    (((reason, fits), count),) = refusals.most_common(1)
+    return f"{why(reason, fits)} ({count} in a row){'' if fits else HINTS.get(reason, '')}"
 
 
 def _backoff() -> Iterator[float]:

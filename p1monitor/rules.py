@@ -23,8 +23,8 @@ from p1monitor.settings import (
     WebSettings,
 )
 
-#: Countries whose clocks and labels are known.
-PROFILES = ("auto", "nl", "be", "lu", "se", "fi", "hu", "lt", "at", "ch")
+#: Countries whose clocks and labels of tariffs are known, and a meter with labels of its own.
+PROFILES = ("auto", "nl", "be", "lu", "se", "fi", "hu", "lt", "at", "ch", "clms100")
 
 #: What is wrong with a value, or None.
 Check = Callable[[Any], str | None]

@@ -14,6 +14,7 @@ from p1monitor.p1.framer import Frame, Rejected
 from p1monitor.p1.gcm import Keys
 from p1monitor.p1.reading import ObjectView, decode, describe
 from p1monitor.p1.records import Measurement
+from p1monitor.p1.tariffs import Labels, labels, titled
 from p1monitor.p1.telegram import parse
 
 #: Long texts (a month's peaks, a message of 1 024 characters) are cut in the table; JSON has them whole.
@@ -68,10 +69,11 @@ class Stream:
             yield f"{self.file}: refused at byte {event.offset} ({event.length} bytes): {event.words}"
             return
         telegram = parse(event)
-        at = decode(telegram, profile=self.profile).at
+        reading = decode(telegram, profile=self.profile)
+        at, known = reading.at, labels(self.profile, reading)
         yield f"{self.file}: /{telegram.identification}  CRC {telegram.crc}" + (f"  {at:%Y-%m-%d %H:%M:%S%z}" if at else "")
         for view in describe(telegram, self.profile):
-            yield _row(view)
+            yield _row(view, known)
         for line in telegram.bad_lines:
             yield f"  {'':16} no data object: {line[:_WIDEST]}"
         yield ""
@@ -113,11 +115,11 @@ def _time(at: datetime | None) -> Json:
     return at.isoformat() if at else None
 
 
-def _row(view: ObjectView) -> str:
+def _row(view: ObjectView, known: Labels) -> str:
     if view.measurement is None or view.name is None:
         return f"  {view.obis:16} unknown object{'':28} {view.raw[:_WIDEST]}"
     row = next((row for row in BY_OBIS.get(view.obis, ()) if row.name == view.name), None) or row_of(view.name)
-    title = f"{row.title if row else view.name}" + (f" (channel {view.channel})" if view.channel else "")
+    title = titled(row.title if row else view.name, view.name, known) + (f" (channel {view.channel})" if view.channel else "")
     value = view.measurement.value
     text = "-" if value is None else f"{value:%Y-%m-%d %H:%M:%S%z}" if isinstance(value, datetime) else _text(view.measurement)
     at = f"  at {view.measurement.at:%Y-%m-%d %H:%M:%S%z}" if view.measurement.at else ""

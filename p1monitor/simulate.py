@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -141,22 +142,68 @@ def to_pty(play: Play, say: Callable[[str], None], clock: Clock = SYSTEM) -> Non
         os.close(meter)
 
 
+def serve(play: Play, listen: tuple[str, int] | None, head: str | None, say: Callable[[str], None]) -> None:
+    """Be there until interrupted: on an address, else on a pseudo-terminal; as an optical port with an address where `head` is."""
+    if head is None:
+        to_tcp(play, listen, say) if listen else to_pty(play, say)
+    elif listen:
+        to_far_head(play, head, listen, say)
+    else:
+        to_head(play, head, say)
+
+
+def to_far_head(
+    play: Play, address: str, listen: tuple[str, int], say: Callable[[str], None], clock: Clock = SYSTEM, stop: Event | None = None
+) -> None:
+    """Answer as an optical port behind a bridge whose speed stays does: one client at a time, characters without parity."""
+    never, side = stop or Event(), _side(play, address, clock, parity=False)
+    with socket.create_server(listen, backlog=CLIENTS) as server:
+        server.settimeout(SEND_S)
+        host, port = server.getsockname()[:2]
+        say(f"{host}:{port}")
+        while not never.is_set():
+            with contextlib.suppress(OSError), server.accept()[0] as client:  # nobody came, or he has gone
+                client.settimeout(SEND_S)
+                _answer(client, side, clock, never)
+
+
+def _answer(client: socket.socket, side: MeterSide, clock: Clock, stop: Event) -> None:
+    while not stop.is_set():
+        try:
+            said = client.recv(CHUNK)
+        except TimeoutError:
+            continue
+        if not said:
+            return
+        for action in side.feed(said):
+            match action:
+                case Pause(seconds):
+                    clock.wait(stop, seconds)
+                case Send(data):
+                    client.sendall(data)
+
+
+def _side(play: Play, address: str, clock: Clock, *, parity: bool) -> MeterSide:
+    began = clock.monotonic()
+
+    def read() -> Telegram | None:
+        return play.telegram(play.start + (clock.monotonic() - began) * (play.speed or 1))
+
+    return MeterSide(read, address=address, parity=parity)
+
+
 def to_head(play: Play, address: str, say: Callable[[str], None], clock: Clock = SYSTEM, stop: Event | None = None) -> None:
     """Answer on a new pseudo-terminal as an optical port does (IEC 62056-21 mode C), until stopped.
 
     A pseudo-terminal has eight bits and no parity, but it has a speed: what is sent at another one than it is read at is lost.
     """
-    never, began = stop or Event(), clock.monotonic()
+    never, side = stop or Event(), _side(play, address, clock, parity=True)
     port, device = os.openpty()
     tty.setraw(device)
     name = os.ttyname(device)
     os.close(device)
     say(name)
 
-    def read() -> Telegram | None:
-        return play.telegram(play.start + (clock.monotonic() - began) * (play.speed or 1))
-
-    side = MeterSide(read, address=address, parity=True)
     speed = START
     try:
         while not never.is_set():

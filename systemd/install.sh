@@ -14,6 +14,8 @@
 #
 # WHEEL=FILE     install that wheel (made by `make wheel`), not the newest in dist/ or else this folder's source
 # METER=WHERE    look for the meter there, as in `p1monitor detect WHERE`; METER=none: do not look
+# WITH=EXTRA     with what that needs too: encrypted (Luxembourg, Austria) or prometheus (/metrics); also as --with EXTRA. A
+#                configuration with a decryption_key_file needs encrypted, which is seen here, so no upgrade forgets it
 # PREFIX=FOLDER  everything below that folder, nothing started, no root needed: for trying it out
 set -eu
 
@@ -27,6 +29,19 @@ umask 022
 
 say() { echo "p1monitor: $*"; }
 fail() { echo "p1monitor: $*" >&2; exit 1; }
+
+extras=${WITH:-}
+while [ $# -gt 0 ]; do
+  case $1 in
+    --with) [ $# -gt 1 ] || fail "--with wants a word: encrypted or prometheus"; extras="$extras $2"; shift 2 ;;
+    *) fail "$1 is nothing that this knows: --with encrypted, --with prometheus" ;;
+  esac
+done
+if grep -Eqs '^[[:space:]]*decryption_key_file[[:space:]]*=' "$etc/config.toml"; then extras="$extras encrypted"; fi
+extras=$(echo "$extras" | tr ', ' '\n\n' | sort -u | grep . | paste -sd, -) || true
+for extra in $(echo "$extras" | tr ',' ' '); do
+  case $extra in encrypted | prometheus) ;; *) fail "there is no extra $extra: encrypted or prometheus" ;; esac
+done
 
 if [ -n "$PREFIX" ]; then
   running=no
@@ -65,6 +80,7 @@ if ! "$opt/bin/python" -c 'import pip' 2>/dev/null; then # none yet, or one of a
   install -d "$(dirname "$opt")"
   python3 -m venv "$opt"
 fi
+package=$package${extras:+[$extras]}
 say "fetching what $package needs"
 "$opt/bin/pip" wheel --quiet --disable-pip-version-check --wheel-dir "$scratch/wheels" "$package"
 
@@ -135,7 +151,7 @@ if [ ! -e "$etc/config.toml" ]; then
     grep ' = ' "$scratch/first.toml" | while IFS= read -r line; do
       set_key "${line%% = *}" "$(echo "${line#* = }" | sed 's/  #.*//')"
     done
-    grep -q '^type = "serial"' "$scratch/first.toml" || sed -i 's/^device = /# device = /' "$etc/config.toml.new"
+    grep -Eq '^type = "(serial|optical)"' "$scratch/first.toml" || sed -i 's/^device = /# device = /' "$etc/config.toml.new"
     awk '/^\[\[meter\]\]/ { n++ } n >= 2' "$found" >"$scratch/others.toml"
     [ ! -s "$scratch/others.toml" ] || { echo; cat "$scratch/others.toml"; } >>"$etc/config.toml.new"
   else

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from p1monitor.p1.gcm import Keys, read_key
+
 #: A row of the index: name, variant, country, meter, source, CRC.
 _ROW = re.compile(r"\| (\S+\.txt) \| ([^|]*) \|[^|]*\|[^|]*\|[^|]*\| ([^|]*) \|")
 
@@ -58,3 +60,16 @@ def captures() -> list[Capture]:
         return []
     rows = _ROW.findall((Path(folder) / "INDEX.md").read_text())
     return [Capture(Path(folder) / name, variant, crc) for name, variant, crc in rows]
+
+
+#: Hex dumps of encrypted frames, and whose keys open them: those in the index.
+SEALED = {"enc-at-1.hex": "enc-at-1.hex", "enc-lux-badtag-1.hex": "enc-at-1.hex"}
+
+
+def sealed(name: str) -> tuple[bytes, Keys]:
+    """The bytes of an encrypted one, and the keys that the index has for it."""
+    folder = Path(os.environ["P1MONITOR_CORPUS"])
+    (row,) = [line for line in (folder / "INDEX.md").read_text().splitlines() if line.startswith(f"| {SEALED[name]} |")]
+    match = re.search(r"KEY ([0-9A-F]{32}); AK ([0-9A-F]{32})", row)
+    assert match
+    return bytes.fromhex((folder / name).read_text()), Keys(read_key(match[1]), read_key(match[2]))

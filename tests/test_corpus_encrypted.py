@@ -10,7 +10,8 @@ import pytest
 
 from p1monitor.p1.cipher import Opener
 from p1monitor.p1.framer import Frame, Framer, Rejected
-from p1monitor.p1.gcm import Keys, read_key
+from p1monitor.p1.gcm import Keys
+from tests.corpus import sealed
 
 pytestmark = pytest.mark.corpus
 
@@ -18,18 +19,16 @@ FOLDER = Path(os.environ.get("P1MONITOR_CORPUS", "/nonexistent"))
 
 
 def capture(name: str) -> bytes:
-    return bytes.fromhex((FOLDER / name).read_text())
+    return sealed(name)[0]
+
+
+def keys(name: str) -> Keys:
+    return sealed(name)[1]
 
 
 def note(name: str) -> str:
     (row,) = [line for line in (FOLDER / "INDEX.md").read_text().splitlines() if line.startswith(f"| {name} |")]
     return row
-
-
-def keys(name: str) -> Keys:
-    match = re.search(r"KEY ([0-9A-F]{32}); AK ([0-9A-F]{32})", note(name))
-    assert match
-    return Keys(read_key(match[1]), read_key(match[2]))
 
 
 def opened(data: bytes, keys: Keys, size: int) -> list[Frame | Rejected]:

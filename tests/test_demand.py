@@ -267,3 +267,16 @@ def test_blocks_add_up_to_the_register(rises: list[int]) -> None:
         if index and index % 3 == 0:
             total += number(seen, LAST) / 4
             assert total == register - 1000
+
+
+def hourly(seconds: int, watts: int) -> list[Reading]:
+    """A meter that prints the registers of the last full hour, and its power now, every ten seconds."""
+    power: dict[str, Value | int] = {"power_import_w": watts}
+    return [telegram(second, str(1000 + Decimal(second // 3600) / 25), own=power) for second in range(0, seconds, 10)]
+
+
+def test_registers_that_move_once_an_hour_say_nothing_of_a_quarter() -> None:
+    _, seen = run(hourly(2 * 3600 + 1000, 200))
+    assert {told(one, LAST) for one in seen} == {told(one, PEAK) for one in seen} == {None}
+    _, idle = run(hourly(1000, 0))  # a home without any use has an average: none
+    assert told(idle[-1], LAST) == "0"

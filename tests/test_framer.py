@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p1monitor.p1.crc import crc16_arc
+from p1monitor.p1.crc import crc16_arc, crc16_x25
 from p1monitor.p1.framer import FRAME_MAX, REASONS, Frame, Framer, Rejected
 from p1monitor.p1.salvage import CANDIDATES
 
@@ -192,6 +192,22 @@ def test_crc_settings() -> None:
     assert told(PLAIN, crc="arc") == ["no-crc"]
     assert told(HEAD + VERSION + POWER + b"!0000\r\n", crc="off") == ["absent"]
     assert told(GOOD, crc="x25") == ["crc"]
+
+
+def test_another_checksum_that_fits_is_told_and_never_taken() -> None:
+    body = HEAD + VERSION + POWER + b"!"
+    other = body + b"%04X\r\n" % crc16_x25(body)
+    for crc, data, fits in (
+        ("auto", other, "x25"),
+        ("arc", other, "x25"),
+        ("x25", GOOD, "arc"),
+        ("auto", GOOD[:-6] + b"0000\r\n", ""),
+    ):
+        for _ in range(20):  # however often
+            (refused,) = Framer(crc).feed(data)
+            assert isinstance(refused, Rejected)
+            assert (refused.reason, refused.fits) == ("crc", fits)
+            assert (f'crc = "{fits}"' in refused.words) == bool(fits)
 
 
 def test_reset_forgets_the_unfinished_frame_but_not_that_crcs_come() -> None:

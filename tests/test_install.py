@@ -60,6 +60,7 @@ def rights(path: Path) -> int:
 
 def test_life_of_an_installation(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = run("install.sh", tmp_path, WHEEL=str(wheel), METER="/dev/ttyNONE")
+    assert f"fetching what {wheel} needs" in told
     etc, units = tmp_path / "etc/p1monitor", tmp_path / "etc/systemd/system"
     assert "there is no /dev/ttyNONE" in told
     assert "write where it is into" in told
@@ -77,13 +78,15 @@ def test_life_of_an_installation(tmp_path: Path, wheel: Path, monkeypatch: pytes
     assert (tmp_path / "usr/local/bin/p1monitor").readlink() == Path("/opt/p1monitor/bin/p1monitor")
     assert (tmp_path / "opt/p1monitor/bin/p1monitor").is_file()
 
-    (etc / "config.toml").write_text((etc / "config.toml").read_text() + "# mine\n")
+    mine = (etc / "config.toml").read_text().replace("# decryption_key_file", "decryption_key_file") + "# mine\n"
+    (etc / "config.toml").write_text(mine)
     store = tmp_path / "var/lib/p1monitor/history.sqlite"
     store.parent.mkdir(parents=True)
     with sqlite3.connect(store) as history:
         history.execute("CREATE TABLE kept AS SELECT 4711 AS value")
     history.close()
-    told = run("install.sh", tmp_path, WHEEL=str(wheel))
+    told = run("install.sh", tmp_path, WHEEL=str(wheel), WITH="prometheus")
+    assert f"fetching what {wheel}[encrypted,prometheus] needs" in told  # the first because the configuration names a key
     assert "shown this once" not in told
     assert (etc / "config.toml").read_text().endswith("# mine\n")
     [copy] = (tmp_path / "var/backups/p1monitor").iterdir()
@@ -103,6 +106,15 @@ def test_life_of_an_installation(tmp_path: Path, wheel: Path, monkeypatch: pytes
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if "p1monitor" in path.name}
     assert left == {"etc/p1monitor", "var/lib/p1monitor", "var/backups/p1monitor"}
     assert all(str(tmp_path / name) in told for name in left)
+
+
+def test_what_it_does_not_know_it_says_and_touches_nothing(tmp_path: Path) -> None:
+    assert "there is no extra encryption" in run("install.sh", tmp_path, fine=False, WITH="encryption")
+    for words, said in ((("--with",), "--with wants a word"), (("--without", "x"), "--without is nothing that this knows")):
+        done = subprocess.run([SCRIPTS[0], *words], env={"PREFIX": str(tmp_path)}, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_root_it_says_so() -> None:

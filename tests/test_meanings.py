@@ -45,7 +45,10 @@ def test_31_4_0_is_a_limit_in_belgium_and_hungary_and_an_average_in_an_idis_mete
 
 
 def test_31_4_0_is_two_limits_in_luxembourg() -> None:
-    assert read("1-1:31.4.0(200*A)(-200*A)").values["current_limit_import_a"].value == 200
+    values = read("1-1:31.4.0(200*A)(-150*A)").values
+    assert values["current_limit_import_a"].value == 200
+    assert values["current_limit_export_a"].value == -150
+    assert set(names("1-1:31.4.0(200*A)")) == {"current_limit_import_a"}
 
 
 def test_98_1_0_is_a_history_of_peaks_a_months_end_or_a_billing_profile() -> None:

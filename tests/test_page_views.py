@@ -90,7 +90,7 @@ def test_a_brush_reads_what_the_registers_say(settled: House, visit: Open) -> No
     for flow in ("import", "export"):
         rates = [gone[f"energy_{flow}_t{rate}_kwh"] for rate in (1, 2)]
         assert Decimal(read[flow]) == sum(rates)
-        assert [Decimal(read[f"{flow}, tariff {rate}"]) for rate in (1, 2)] == rates
+        assert [Decimal(read[f"{flow}, {rate}"]) for rate in ("low (1)", "normal (2)")] == rates
     assert Decimal(read["gas"]) == gone["gas"]
     assert read["mean power"] != read["peak import"]
 

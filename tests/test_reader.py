@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from p1monitor.news import SUMMARY_S
+from p1monitor.p1.crc import crc16_x25
 from p1monitor.p1.records import Reading
 from p1monitor.reader import RETRY_MOST_S, SILENT_LEAST_S
 from p1monitor.settings import MeterSettings
@@ -187,3 +188,16 @@ def test_the_loop_is_seen_to_turn_in_a_long_pause() -> None:
     setup.play(script)
     assert max(clock.waits) <= 1.0
     assert clock.now - setup.reader.turned() <= 1.0
+
+
+def test_a_meter_with_another_checksum_is_told_which_and_nothing_of_it_is_published(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    body = b"/TST5X25\r\n\r\n1-0:1.8.0(000001.000*kWh)\r\n!"
+    sent = body + b"%04X\r\n" % crc16_x25(body)
+    script = Script(clock, [step for _ in range(70) for step in (sent, 1.0)])
+    setup = Setup(script, clock)
+    setup.play(script)
+    assert setup.readings == []
+    assert set(setup.told["refused"]) == {"crc"}  # type: ignore[call-overload]
+    assert caplog.text.count('right as another one: crc = "x25"') == 2  # the first refusal, and the silence after it
+    assert 'crc = "off"' not in caplog.text

@@ -199,6 +199,10 @@ def test_peak_history() -> None:
     assert oldest[1:] == (None, Decimal(0))
     assert value("0-0:98.1.0(0)(1-0:1.6.0)(1-0:1.6.0)()", "monthly_power_peak_history") == ()
     assert value("0-0:98.1.0(12)", "monthly_power_peak_history") == ()
+    wrong = line.replace("(2)", "(13)")  # the count is not believed where the columns say otherwise
+    assert rows(wrong, "monthly_power_peak_history") == rows(line, "monthly_power_peak_history")
+    (row,) = rows("0-0:98.1.0(220201000000T)(000040.777*kWh)", "month_end_registers")  # Holley: no flag that anybody knows
+    assert row == (None, Decimal("40.777"))
     (row,) = rows("0-0:98.1.0(230701000000S)(000040.777*kWh)(03.564*kW)", "month_end_registers")
     assert row == (datetime(2023, 6, 30, 22, tzinfo=UTC), Decimal("40.777"), Decimal(3564))
 

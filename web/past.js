@@ -129,7 +129,7 @@ export class Past {
     byId("past-today").disabled = span.start <= span.at && span.at < span.end;
     byId("past-previous").disabled = !span.first || Date.parse(span.first) / 1000 >= span.start;
     const flows = span.flows;
-    showLegend(span, flows);
+    showLegend(span, flows, this.page.catalogue);
     if (series || span.period === "day") this.panels[0].line(span, series);
     else this.panels[0].bars(span, flows);
     showOver(span, null);

@@ -9,10 +9,16 @@ const byId = (id) => document.getElementById(id);
 let every = false;
 
 /** What the colours mean. */
-export function showLegend(span, flows) {
+export function showLegend(span, flows, catalogue) {
   const keys = span.period === "day" ? [{ label: "from the grid", colour: "import" }, ...(flows.some((one) => one.flow === "export") ? [{ label: "to the grid", colour: "export" }] : [])] : flows;
-  const made = keys.map(({ label, colour }) => key(label, colour));
+  const made = keys.map(({ label, name, colour }) => key(called(label, name, catalogue), colour));
   byId("past-legend").replaceChildren(make("span", "unit", span.period === "day" ? "W" : "kWh"), ...made);
+}
+
+/** What this meter's owner calls the tariff, as its title ends: "import, low (1)" for "import, tariff 1". */
+function called(label, name, catalogue) {
+  const [, own] = /\(([^)]*)\)$/.exec(catalogue[name]?.title ?? "") ?? [];
+  return own ? label.replace(/tariff (\d)$/, `${own} ($1)`) : label;
 }
 
 function key(label, colour) {
@@ -82,7 +88,7 @@ export function showReading(span, brush, told, catalogue) {
   if (lowest?.w < 0) items.push(peak(lowest, "peak export"));
   list(byId("past-numbers"), items.length ? items : [{ key: "none", label: "Nothing was recorded here.", value: "" }]);
   const rates = Object.keys(electricity).filter((name) => electricity[name] > 0 ? /_t\d_/.test(name) : /_t[12]_/.test(name) && electricity[name.replace(/t\d_/, "")] > 0);
-  list(byId("past-rates"), rates.map((name) => kwh(name, `${name.split("_")[1]}, tariff ${/_t(\d)_/.exec(name)[1]}`)));
+  list(byId("past-rates"), rates.map((name) => kwh(name, called(`${name.split("_")[1]}, tariff ${/_t(\d)_/.exec(name)[1]}`, name, catalogue))));
 }
 
 /** When a peak was: its minute, the quarter it lies in, or the day. */

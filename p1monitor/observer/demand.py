@@ -29,9 +29,12 @@ LATE_S = 2.0
 BACK_S = 86_400.0
 #: What is left is shared out over at least this part of the period: in its last seconds it would be any number.
 REST_SHARE = 1 / 15
+#: What must have flowed so that registers that stand still are those of another time: 25 Wh, for the coarsest count in 10 Wh.
+STOOD_J = 90_000
 _JOULES = 3_600_000
 _WATT = Decimal(1)
 _IMPORT, _EXPORT = "energy_import_kwh", "energy_export_kwh"
+_POWERS = ("power_import_w", "power_export_w")
 _LEFT = "power_left_w"
 
 #: name -> value
@@ -159,6 +162,8 @@ def _turned(demand: Demand, stand: Stand, period: int, reading: Reading, rules: 
     edges: tuple[Stand | None, ...] = (opening,)
     if gap > 0:  # else the clock went back, and the period that ran has no end
         closing = opening if gap == 1 else _nearest((demand.period + 1) * length, last, stand)
+        if _stood(demand.edges[-1], last, reading):
+            closing = None
         # The end of the period that ran, and of the last one before this; between them nothing is known.
         known = {demand.period + 1: (*demand.edges, closing)}
         if gap > 1:
@@ -173,6 +178,14 @@ def _turned(demand: Demand, stand: Stand, period: int, reading: Reading, rules: 
         made = {name: one for name, one in made.items() if name not in peaks}
         month, since = now, stand.clock
     return Demand(demand.window, period, edges[-most:], stand, month, since, made)
+
+
+def _stood(begin: Stand | None, end: Stand, reading: Reading) -> bool:
+    """Tell whether the registers stood still though power flows: some Swedish meters (Aidon) print those of the last full hour."""
+    if begin is None or begin.registers != end.registers:
+        return False
+    watts = (_number(one.value) or 0 for name in _POWERS if (one := reading.values.get(name)) is not None)
+    return max(watts, default=0) * Decimal(end.clock - begin.clock) >= STOOD_J
 
 
 def _closed(made: Made, edges: tuple[Stand | None, ...], ended: datetime | None, values: Made, rules: Rules) -> Made:

@@ -144,7 +144,7 @@ def _channels() -> Iterator[Row]:
 
 
 _LU_LIMITS = Row(
-    "1-1:31.4.0", "current_limit_import_a", "limits", "A", "Current limits of import and export", "LU", "A", (3, 0), diagnostic=True
+    "1-1:31.4.0", "current_limit_import_a", "limits", "A", "Current limit of import", "LU", "A", (3, 0), diagnostic=True
 )
 
 #: Every row, in the order of the standards' tables.

@@ -202,7 +202,12 @@ class Framer:
         if proven:
             self._accept(events, data, verdict)
         else:
-            self._refuse(events, verdict, end, [data])
+            self._refuse(events, verdict, end, [data], self._fitting(data[: bang + 1], digits) if verdict == "crc" else "")
+
+    def _fitting(self, data: bytes, digits: bytes) -> str:
+        """Another checksum that is right. By chance that happens once in 65 536 times, so it is only told."""
+        others = (name for name, checksum in ALGORITHMS.items() if checksum is not self._checksum)
+        return next((name for name in others if ALGORITHMS[name](data) == int(digits, 16)), "")
 
     def _judge(self, data: bytes, start: int, bang: int, digits: bytes, proof: bool) -> str:
         """The verdict on data[start:]: "valid", "absent", or why it is refused. `proof`: only a valid CRC will do."""
@@ -224,14 +229,14 @@ class Framer:
         events.append(new(Frame, (data, crc, self._base)))
         self._drop(len(data))
 
-    def _refuse(self, events: list[Frame | Rejected], reason: str, length: int, damaged: list[bytes]) -> None:
+    def _refuse(self, events: list[Frame | Rejected], reason: str, length: int, damaged: list[bytes], fits: str = "") -> None:
         """Drop the frame's first bytes. A telegram that was damaged is an event of its own, anything else is noise."""
         head = damaged[0] if damaged else bytes(memoryview(self._buffer)[:length])
         if self._weak or ANY_LINE.search(head) is None:
             self._waste(length)
         else:
             self._noise.flush(events)
-            events.append(Rejected(reason, self._base, length, head[:SAMPLE]))
+            events.append(Rejected(reason, self._base, length, head[:SAMPLE], fits))
             self._drop(length)
         self._inside = False
 

@@ -44,8 +44,14 @@ class Rejected:
     offset: int
     length: int
     sample: bytes = b""  #: the first bytes, for a diagnosis
+    fits: str = ""  #: where the checksum is wrong: another one that would have been right
 
     @property
     def words(self) -> str:
         """The reason, for people."""
-        return REASONS[self.reason]
+        return why(self.reason, self.fits)
+
+
+def why(reason: str, fits: str = "") -> str:
+    """A reason in words; with a checksum that fits, what to configure. p1monitor itself never takes another one."""
+    return REASONS[reason] + (f', but right as another one: crc = "{fits}" of this [[meter]]' if fits else "")

@@ -68,7 +68,7 @@ def decryptor(keys: Keys) -> Decrypt:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
     except ImportError:
         raise CipherError(
-            "encrypted telegrams need the library cryptography: install it with the pip beside p1monitor "
+            "encrypted telegrams need the library cryptography: sudo make install again, or the pip beside p1monitor "
             "(/opt/p1monitor/bin/pip install cryptography)"
         ) from None
     aes, authenticated = algorithms.AES(keys.decryption), bytes([SECURITY]) + keys.authentication

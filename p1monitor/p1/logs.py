@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from p1monitor.p1.catalogue import Row
@@ -12,6 +13,8 @@ from p1monitor.p1.units import convert, is_count, number
 
 #: Failures longer than this were never measured: meters print 2147483647 where they know nothing (Kaifa).
 _FAILURE_MOST_S = 2**31 - 1000
+#: A time, perhaps with a flag that says nothing (Holley prints T): its row counts, though nobody knows when it was.
+_TIME = re.compile(r"[0-9]{12}[A-Za-z]?")
 
 
 def failures(row: Row, item: DataObject, profile: str) -> Measurement:
@@ -39,12 +42,23 @@ def history(row: Row, item: DataObject, profile: str) -> Measurement | None:
     if not is_count(groups[0]):
         return None
     cells = [group for group in groups[1:] if ":" not in group]
-    count = int(groups[0])
-    width, over = divmod(len(cells), count) if count else (0, len(cells))
-    if over:
+    width = _width(int(groups[0]), len(groups) - 1 - len(cells), len(cells))
+    if width is None:
         return None
     rows = [_cells(cells[at : at + width], profile) for at in range(0, len(cells), width)] if width else []
     return Measurement(tuple(sorted(rows, key=_by_time, reverse=True)), row.unit, item.obis)
+
+
+def _width(count: int, codes: int, cells: int) -> int | None:
+    """Cells of a row: one for each column's code, and one more where the time of the row has none. None if there is no telling.
+
+    The count says which, but it may be wrong: then it is what leaves nothing over, with a time before the columns first.
+    """
+    if not cells:
+        return 0
+    if count and cells % count == 0 and (not codes or cells // count - codes in (0, 1)):
+        return cells // count
+    return next((width for width in (codes + 1, codes) if width > 1 and cells % width == 0), None)
 
 
 def billing(row: Row, item: DataObject, profile: str) -> Measurement | None:
@@ -56,7 +70,7 @@ def billing(row: Row, item: DataObject, profile: str) -> Measurement | None:
 def snapshot(row: Row, item: DataObject, profile: str) -> Measurement | None:
     """(time)(value)…, Hungary: one row of bare values, without columns' codes."""
     groups = [group.strip() for group in item.groups if group.strip()]
-    if not groups or meter_time(groups[0], profile) is None:
+    if not groups or _TIME.fullmatch(groups[0]) is None:
         return None
     return Measurement((_cells(groups, profile),), row.unit, item.obis)
 

@@ -47,9 +47,13 @@ COMPANIES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+#: Letters that were seen in one country only, in front of telegrams that do not say so themselves.
+SEEN_IN: Mapping[str, str] = MappingProxyType({"HLY": "hu", "WSE": "hu"})
+
 _DSMR: Mapping[str, str] = MappingProxyType({"40": "DSMR 4.0", "42": "DSMR 4.2", "50": "DSMR/ESMR 5.0"})
 #: 0-0:96.1.4 of e-MUCS-P1: 50217 is version 1.7, 50221 is 2.1.
 _EMUCS = re.compile(r"502(\d)(\d)")
+NO_VERSION = "P1 without a version of its own"
 
 
 class Origin(NamedTuple):
@@ -65,19 +69,21 @@ def origin(reading: Reading) -> Origin:
     letters = reading.telegram.identification[:3].upper()
     company, country = COMPANIES.get(letters, ("", ""))
     maker = f"a meter of the grid company {company}" if company else MAKERS.get(letters, "a meter of an unknown maker")
-    variant, home = _variant(reading)
+    variant, home = (NO_VERSION, SEEN_IN[letters]) if letters in SEEN_IN else _variant(reading)
     return Origin(maker, variant, country or home)
 
 
 def _variant(reading: Reading) -> tuple[str, str]:
     values = reading.values
     emucs = values.get("emucs_version")
-    match = _EMUCS.fullmatch(str(emucs.value)) if emucs else None
-    if match:
-        return f"e-MUCS-P1 {match[1]}.{match[2]}", "be"
+    if emucs:
+        match = _EMUCS.fullmatch(str(emucs.value))
+        return f"e-MUCS-P1 {match[1]}.{match[2]}" if match else "e-MUCS-P1", "be"
     dsmr = values.get("dsmr_version")
     if dsmr is not None:
         return _DSMR.get(str(dsmr.value), f"P1 version {dsmr.value}"), "nl"
-    if reading.telegram.crc == "absent" and "energy_import_t1_kwh" in values:
+    if reading.telegram.objects and ":" not in reading.telegram.objects[0].code:
+        return "an IEC 62056-21 readout", ""
+    if reading.telegram.crc == "absent" and "energy_import_t1_kwh" in values and "clock_time" not in values:
         return "DSMR 2.2 or 3.0", "nl"
-    return "P1 without a version of its own", ""
+    return NO_VERSION, ""

@@ -11,7 +11,7 @@ from p1monitor.p1 import mbus
 from p1monitor.p1.derived import derive
 from p1monitor.p1.frames import new
 from p1monitor.p1.meanings import SHARED, renames
-from p1monitor.p1.objects import AUTO, Decoded, Part, decode_object
+from p1monitor.p1.objects import AUTO, Decoded, Part, decode_object, export_limit
 from p1monitor.p1.records import Device, Event, Failure, Measurement, Reading, Received
 from p1monitor.p1.telegram import DataObject, Telegram
 from p1monitor.p1.times import meter_time
@@ -20,6 +20,10 @@ __all__ = ["Device", "Event", "Failure", "Measurement", "ObjectView", "Reading",
 
 #: In the order in which they are believed: not every country's meters send the first.
 _IDENTITIES = ("equipment_id", "device_id_1", "logical_device_name", "serial_number", "device_address")
+
+
+#: Names of the two values of one object (Luxembourg): see objects.export_limit().
+LIMITS = ("current_limit_import_a", "current_limit_export_a")
 
 
 class ObjectView(NamedTuple):
@@ -51,6 +55,8 @@ def decode(
     if not values.keys().isdisjoint(SHARED):
         for old, new_name in renames(values, telegram.crc):
             values[new_name] = values.pop(old)
+    if LIMITS[0] in values:
+        values.update((LIMITS[1], limit) for item in telegram.objects if (limit := export_limit(item)))
     derive(values)
     devices = mbus.devices(*parts) if parts else ()
     at = values["clock"].value if "clock" in values else _split_clock(values, profile)

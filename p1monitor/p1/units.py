@@ -35,9 +35,10 @@ UNITS: Mapping[str, tuple[str, int]] = MappingProxyType(
         "": ("", 0),
     }
 )
-#: kVArh, KWH, kVar …: where the case does not tell milli from mega, it does not matter.
+#: kVArh, KWH, MVArh …: the case of the first letter tells milli from mega, all other does not matter.
 _ANY_CASE = MappingProxyType(
-    {printed.lower(): unit for printed, unit in UNITS.items() if printed[:1] not in "mM"} | {"m3": ("m3", 0)}
+    {printed[:1] + printed[1:].lower() if printed[:1] in "mM" else printed.lower(): unit for printed, unit in UNITS.items()}
+    | {"M3": ("m3", 0)}
 )
 
 _NUMBER = re.compile(r"\s*([-+]?[0-9]{1,15})(?:\.([0-9]{0,12}))?\s*(?:\*\s*)?([A-Za-z%][A-Za-z0-9³]*)?\s*")
@@ -94,4 +95,5 @@ def convert(value: Decimal, printed: str, wanted: str) -> Decimal | None:
 @lru_cache(maxsize=256)
 def _kind(printed: str) -> tuple[str, int]:
     printed = printed.strip().replace("³", "3")
-    return UNITS.get(printed) or _ANY_CASE.get(printed.lower()) or ("?", 0)
+    plain = printed[:1] + printed[1:].lower() if printed[:1] in "mM" else printed.lower()
+    return UNITS.get(printed) or _ANY_CASE.get(plain) or ("?", 0)

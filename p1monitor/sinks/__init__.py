@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -68,3 +68,4 @@ class House:
     frames: Callable[[str], tuple[int, int]] = lambda _: (0, 0)  #: of a meter: valid telegrams so far, and refused ones
     #: Of a meter, by its clock: what was used in the "day", "month" and "year" that the moment is in, by the history.
     spent: Callable[[str, datetime], Mapping[str, Spent]] = lambda _meter, _at: {}
+    profiles: Mapping[str, str] = field(default_factory=dict)  #: of meters, as configured: how their tariffs are called

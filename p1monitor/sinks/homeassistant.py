@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from p1monitor.p1.catalogue import ROWS, Row, row_of
 from p1monitor.p1.records import Device, Reading
 from p1monitor.sinks import House
-from p1monitor.sinks.homeassistant_extras import EXTRAS, extras
+from p1monitor.sinks.homeassistant_extras import EXTRAS, extras, name_tariffs
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, clean, sent, stamp_name
 
 #: Readings missed before a momentary value expires; telegram age and last will normally speak long before.
@@ -148,6 +148,7 @@ class Announcer:
         """
         made = {"": self._device(reading, None, seen)}
         made[""]["cmps"] |= dict(self._months(reading.meter, months)) if made[""]["cmps"] else {}
+        name_tariffs(made[""]["cmps"], self.house.profiles.get(reading.meter, "auto"), reading)
         made |= {device.role: self._device(reading, device, seen) for device in reading.devices}
         for role, payload in made.items():
             payload["cmps"] = {**{name: {"p": platform} for name, platform in gone.get(role, {}).items()}, **payload["cmps"]}

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from p1monitor.p1.records import Reading
+from p1monitor.p1.tariffs import labels, titled
 from p1monitor.sinks.topics import Topics
 
 #: Kinds of events, as docs/mqtt.md has them. Home Assistant refuses a type that was not announced: a new one is "other".
@@ -73,6 +75,14 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         ),
     }
 )
+
+
+def name_tariffs(components: Mapping[str, dict[str, object]], profile: str, reading: Reading) -> None:
+    """Let the names of a meter's entities say what their tariff is called: a normal one in one country is a low one in another."""
+    known = labels(profile, reading)
+    for name, component in components.items():
+        if "name" in component:
+            component["name"] = titled(str(component["name"]), name, known)
 
 
 def extras(meter: str, topics: Topics, identity: Callable[[str], str]) -> dict[str, dict[str, object]]:

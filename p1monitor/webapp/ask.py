@@ -226,7 +226,8 @@ class Answers:
 
     def catalogue(self, arguments: Arguments) -> object:
         """Title, unit and OBIS code of every name."""
-        return payload.catalogue(self._live.latest(self.meter(arguments)))
+        meter = self.meter(arguments)
+        return payload.catalogue(self._live.latest(meter), self._live.profiles.get(meter, "auto"))
 
     def health(self) -> tuple[bool, object]:
         """Whether telegrams flow from every meter, and how old the newest of each is."""

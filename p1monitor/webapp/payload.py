@@ -11,6 +11,7 @@ from typing import cast
 from p1monitor.observer.edges import standing
 from p1monitor.p1.catalogue import ROWS, row_of
 from p1monitor.p1.records import Device, Measurement, Reading, Value
+from p1monitor.p1.tariffs import labels, titled
 
 #: What json.dumps takes.
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -48,10 +49,12 @@ def tag(reading: Reading | None) -> str:
     return f"{reading.seq}-{came}"
 
 
-def catalogue(reading: Reading | None) -> dict[str, Json]:
+def catalogue(reading: Reading | None, profile: str = "auto") -> dict[str, Json]:
     """Title, unit, kind and OBIS code of every name: of the whole catalogue, and exactly as this meter sends them."""
+    known = labels(profile, reading)
     rows: dict[str, Json] = {
-        row.name: {"title": row.title, "unit": row.unit, "kind": row.kind, "obis": row.pattern} for row in ROWS
+        row.name: {"title": titled(row.title, row.name, known), "unit": row.unit, "kind": row.kind, "obis": row.pattern}
+        for row in ROWS
     }
     if reading is None:
         return rows
@@ -59,7 +62,7 @@ def catalogue(reading: Reading | None) -> dict[str, Json]:
         for name, measurement in values.items():
             row = row_of(name)
             rows[name] = {
-                "title": row.title if row else name,
+                "title": titled(row.title, name, known) if row else name,
                 "unit": measurement.unit,
                 "kind": row.kind if row else "unknown",
                 "obis": measurement.obis,
