@@ -174,7 +174,8 @@ def _there(store: Store, meter: str, hour: Sequence[Kept]) -> Iterator[tuple[int
     if not hour:
         return
     shapes = stored_shapes(store)
-    sql = """SELECT format, block FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) AND start <= ? AND "end" >= ?"""
-    stamps = [kept.at for kept in hour]
-    for row in store.execute(sql, (meter, max(stamps), min(stamps))).fetchall():
+    # No block goes over the end of its hour, nor do these readings.
+    sql = "SELECT format, block FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) AND start >= ? AND start < ?"
+    begin = hour[0].at // HOUR_S * HOUR_S
+    for row in store.execute(sql, (meter, begin, begin + HOUR_S)).fetchall():
         yield from ((kept.at, kept.frame) for kept in unpacked(Block(*row), shapes))
