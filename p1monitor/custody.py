@@ -48,7 +48,7 @@ def export(
     from p1monitor.recorder import blocks, reading_back  # noqa: PLC0415
 
     if telegrams == (what is not None):
-        fail("say what: --telegrams, or one of load, daily, billing, minute, mbus, readings")
+        fail("say what: --telegrams, or one of load, daily, billing, minute, mbus, quality, readings")
     span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
     path, bar = history_of(config, history), _Bar()
     with explained():
@@ -105,6 +105,7 @@ def take_in(
 
 def verify(config: Path, history: Path | None, *, rebuild: bool) -> Iterator[str]:
     """A line for each fault; with `rebuild` for each profile too that was not what the telegrams say."""
+    from p1monitor.afresh import rated  # noqa: PLC0415
     from p1monitor.recorder import remaking  # noqa: PLC0415
     from p1monitor.recorder.verify import faults  # noqa: PLC0415
 
@@ -113,8 +114,11 @@ def verify(config: Path, history: Path | None, *, rebuild: bool) -> Iterator[str
         yield from faults(path)
         if rebuild:
             kept, terms_of = ways(config, history)
-            of = (lambda meter: terms_of(meter).profile, lambda meter: terms_of(meter).rules.billing_day)
-            yield from remaking.rebuilt(path, kept.load_profile_minutes, *of)
+
+            def how(meter: str) -> remaking.How:
+                return remaking.How(terms_of(meter).profile, terms_of(meter).rules.billing_day)
+
+            yield from remaking.rebuilt(path, kept.load_profile_minutes, how, rated)
 
 
 class _Bar:

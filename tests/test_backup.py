@@ -48,7 +48,7 @@ def test_a_backup_under_load_is_whole_and_restores_to_the_same_sums(path: Path, 
             backup(path, copies[-1][0])
             while life.now < seen + HOUR_S // 2:  # however quick a backup is
                 wrote.clear()
-                wrote.wait()
+                assert wrote.wait(10)
     finally:
         done.set()
         thread.join()

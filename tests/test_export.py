@@ -18,7 +18,7 @@ import pytest
 from p1monitor.care import export as leaving
 from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.reading_back import EVER, Past
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 from p1monitor.recorder.store import Segment
 from tests.archiving import folder, lived, old, path
 from tests.cutting import NOON
@@ -44,15 +44,15 @@ def told_of(history: Path) -> list[tuple[object, ...]]:
     """Every row of every profile, by role and equipment in place of numbers."""
     found: list[tuple[object, ...]] = []
     with closing(sqlite3.connect(history)) as db:
-        for one in TABLES.values():
+        for one in EVERY.values():
             cells = ", ".join(f'p."{cell}"' for cell in one.all if cell not in {"device", "segment"})
             sql = f"""SELECT '{one.name}', d.role, s.equipment_id, s."offset", {cells} FROM {one.name} p
-                JOIN segment s ON s.id = p.segment JOIN device d ON d.id = p.device ORDER BY d.role, p."end", p.registers_at"""
+                JOIN segment s ON s.id = p.segment JOIN device d ON d.id = p.device ORDER BY d.role, p."end", p.{one.seen}"""
             found += db.execute(sql).fetchall()
     return found
 
 
-@pytest.mark.parametrize("profile", ["load", "daily", "billing", "minute", "mbus"])
+@pytest.mark.parametrize("profile", ["load", "daily", "billing", "minute", "mbus", "quality"])
 def test_a_profile_says_in_csv_and_json_what_the_api_says(lived: Path, tmp_path: Path, profile: str) -> None:
     queries = Queries(lived)
     answer: dict[str, Any] = queries.profile(profile, "home", 0, 1e11)
@@ -113,7 +113,7 @@ def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_an_export_that_is_imported_is_the_same_history_again_and_twice_is_once(lived: Path, tmp_path: Path, form: str) -> None:
-    files = [tmp_path / f"{profile}.{form}" for profile in ("load", "daily", "billing", "minute", "mbus")]
+    files = [tmp_path / f"{profile}.{form}" for profile in ("load", "daily", "billing", "minute", "mbus", "quality")]
     for file in files:
         exported(lived, file, file.stem, "--format", form)
     other = tmp_path / "other" / "history.sqlite"

@@ -17,6 +17,7 @@ from p1monitor.p1.reading import decode
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.reading_back import EVER, telegrams
+from p1monitor.recorder.rows import QUALITY
 from p1monitor.recorder.verify import faults
 from tests.archiving import HOUR_S, folder, lived, moments, old, path
 from tests.cutting import NOON, Life, kept_of
@@ -70,6 +71,8 @@ def test_a_telegram_log_in_an_empty_history_is_what_recording_would_have_made_of
     for table in ("load_profile", "daily_profile", "minute"):
         sql = f'SELECT "end", {numbers} FROM {table} ORDER BY "end"'
         assert rows(other, sql) == rows(lived, sql)
+    rated = f"SELECT start, status, samples, {', '.join(QUALITY.columns)} FROM quality_profile ORDER BY start"
+    assert rows(other, rated) == rows(lived, rated) != []
     before, blocks = sums(other), rows(other, "SELECT * FROM archive")
     code, told = runs("import", "--history", other, out)
     assert (code, sums(other), rows(other, "SELECT * FROM archive")) == (0, before, blocks)

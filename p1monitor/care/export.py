@@ -19,7 +19,7 @@ from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.queries import PROFILES
 from p1monitor.recorder.reading_back import Past
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 from p1monitor.sinks.influxdb import Encoder, Memory
 
 READINGS = "readings"
@@ -47,7 +47,7 @@ def export(path: Path, what: str, form: str, meter: str | None, span: tuple[int,
 
 
 def _rows(past: Past, what: str, meter: str | None, span: tuple[int, int], progress: Progress) -> Iterator[_Row]:
-    table = TABLES[PROFILES[what]]
+    table = EVERY[PROFILES[what]]
     where = 'p."end" > ? AND p."end" <= ? AND (? IS NULL OR m.name = ?)'
     joined = f"""{table.name} p JOIN segment s ON s.id = p.segment JOIN device d ON d.id = p.device JOIN meter m ON m.id = d.meter
         WHERE {where}"""

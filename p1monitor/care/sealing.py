@@ -30,7 +30,7 @@ def _missing(store: Store, number: int, readings: Sequence[Kept]) -> Sequence[Ke
     if not readings:
         return readings
     least, most = readings[0].seq, readings[-1].seq
-    sql = """SELECT from_seq, to_seq FROM archive WHERE meter = :meter AND from_seq <= :most AND from_seq >= coalesce(
-        (SELECT from_seq FROM archive WHERE meter = :meter AND from_seq <= :least ORDER BY from_seq DESC LIMIT 1), :least)"""
-    spans = store.execute(sql, {"meter": number, "least": least, "most": most}).fetchall()
+    sql = """SELECT from_seq, to_seq FROM archive WHERE meter = ?1 AND from_seq <= ?3 AND from_seq >= coalesce(
+        (SELECT from_seq FROM archive WHERE meter = ?1 AND from_seq <= ?2 ORDER BY from_seq DESC LIMIT 1), ?2)"""
+    spans = store.execute(sql, (number, least, most)).fetchall()
     return [kept for kept in readings if not any(first <= kept.seq <= last for first, last in spans)]
