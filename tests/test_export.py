@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -100,15 +101,30 @@ def test_every_reading_is_exported_with_what_it_said(lived: Path, tmp_path: Path
     assert table(lived, tmp_path / "none.csv", "readings", "--meter", "garage") == []
 
 
-def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path) -> None:
+@pytest.mark.parametrize("words", ["export load", "export --telegrams", "verify", "backup {0}", "import {1}"])
+def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path, tmp_path: Path, words: str) -> None:
+    (tmp_path / "days.csv").write_text(exported(lived, tmp_path / "days", "daily"))
     main, other = pty.openpty()
-    command = [sys.executable, "-m", "p1monitor", "export", "load", "--history", str(lived)]
+    given = words.format(tmp_path / "copy.sqlite", tmp_path / "days.csv").split()
+    command = [sys.executable, "-m", "p1monitor", *given, "--history", str(lived)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=other, check=True)
     os.close(other)
     assert b"100 %" in os.read(main, 10_000)
     os.close(main)
     assert b"#" not in done.stdout
+    (tmp_path / "copy.sqlite").unlink(missing_ok=True)
     assert subprocess.run(command, capture_output=True, check=True).stderr == b""
+
+
+def test_an_export_that_is_interrupted_leaves_no_half_file(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[bytes]:
+        yield b"half a line"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("p1monitor.care.export.export", interrupted)
+    out = tmp_path / "out.csv"
+    assert runs("export", "load", "--history", lived, "-o", out) == (130, "p1monitor: interrupted\n")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -49,7 +49,9 @@ def test_a_damaged_block_is_named_and_all_others_stay_readable(lived: Path) -> N
     good = [*telegrams(lived, None, EVER[0], int(NOON.timestamp()) + HOUR_S)]
     assert len(good) == 120
     assert len([*telegrams(lived, None, int(NOON.timestamp()) + 2 * HOUR_S + 1, EVER[1])]) == 120 + 20
-    assert runs("export", "--telegrams", "--history", lived)[0] == 1
+    code, told = runs("export", "--telegrams", "--history", lived, "-o", lived.with_name("all.txt"))
+    assert (code, "1 blocks of the archive are damaged and left out" in told) == (1, True)
+    assert lived.with_name("all.txt").read_bytes().count(b"\r\n!") == 380 + 1 - 120
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from p1monitor.care.columns import HEAD, Cell, columns
+from p1monitor.care.watched import Progress
 from p1monitor.p1.records import Measurement, Reading, Received
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept import reading as restored
@@ -23,8 +24,6 @@ from p1monitor.recorder.rows import EVERY
 from p1monitor.sinks.influxdb import Encoder, Memory
 
 READINGS = "readings"
-#: Takes how much is done, from 0 to 1.
-Progress = Callable[[float], object]
 #: Cells of a reading that stand before its values, and behind them those that the first reading did not have, as JSON.
 _READING, _MORE = ("meter", "seq", "at", "received"), "more"
 
@@ -69,15 +68,14 @@ def _readings(past: Past, meter: str | None, span: tuple[int, int], progress: Pr
     start, end = span
     after = past.archived()
     rows = past.rows(meter, start, end)
-    for number, row in enumerate(rows, 1):
-        progress(number / (len(rows) + 1))
-        for kept in past.block(row):
-            if start <= kept.at < end:
-                yield kept, restored(kept, "auto", row.meter)
+    for name, kept in past.whole(rows, progress):
+        if start <= kept.at < end:
+            yield kept, restored(kept, "auto", name)
     for name, kept in past.journal(after):
         if meter in {None, name} and start <= kept.at < end:
             yield kept, restored(kept, "auto", name)
     progress(1.0)
+    past.complain()
 
 
 def _flat(found: tuple[Kept, Reading]) -> _Row:

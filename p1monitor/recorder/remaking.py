@@ -25,6 +25,10 @@ from p1monitor.recorder.store import Store
 Rater = Callable[[Reading, int], QualityRow | None]
 
 
+#: Takes how much is done, from 0 to 1.
+Progress = Callable[[float], object]
+
+
 class How(NamedTuple):
     """How a meter is to be understood."""
 
@@ -32,7 +36,9 @@ class How(NamedTuple):
     billing_day: int = 1
 
 
-def remade(store: Store, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater]) -> Iterator[tuple[str, Made]]:
+def remade(
+    store: Store, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater], progress: Progress = lambda _: None
+) -> Iterator[tuple[str, Made]]:
     """Make the profiles of each meter again, with these periods.
 
     A block that is damaged is as one that is not there: rows that reach into it stay as they are.
@@ -41,33 +47,37 @@ def remade(store: Store, load_minutes: int, how: Callable[[str], How], rater: Ca
     with closing(Past(store.path)) as past:
         for meter in past.archived():
             known = how(meter)
-            again = _again(past, meter, store.recorded(meter), known.profile, rater())
+            again = _again(past, meter, store.recorded(meter), known.profile, rater(), progress)
             try:
                 yield meter, rebuild(store, meter, again, load, known.billing_day)
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(sentence(store.path, error)) from error
 
 
-def rebuilt(path: Path, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater]) -> Iterator[str]:
+def rebuilt(
+    path: Path, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater], progress: Progress
+) -> Iterator[str]:
     """The same for a history that nobody else writes to: one sentence for each profile that was not what the telegrams say."""
     if not path.exists():
         raise StoreError(f"{path}: there is no history")
     with closing(Store(path)) as store:
-        for meter, made in remade(store, load_minutes, how, rater):
+        for meter, made in remade(store, load_minutes, how, rater, progress):
             for table, rows in made.others.items():
                 yield f"{meter}: {rows} rows of {table} were not what the telegrams say; they are now"
 
 
-def _again(past: Past, meter: str, recorded: int, profile: str, rate: Rater) -> Iterator[Again]:
-    for kept in _kept(past, meter):
+def _again(past: Past, meter: str, recorded: int, profile: str, rate: Rater, progress: Progress) -> Iterator[Again]:
+    for kept in _kept(past, meter, progress):
         if kept.seq <= recorded:
             one = reading(kept, profile, meter)
             yield one._replace(quality=rate(one, kept.at)), Stamp(kept.at, kept.offset, kept.status)
 
 
-def _kept(past: Past, meter: str) -> Iterator[Kept]:
+def _kept(past: Past, meter: str, progress: Progress) -> Iterator[Kept]:
     after = past.archived()
-    for row in past.rows(meter):
+    rows = past.rows(meter)
+    for number, row in enumerate(rows, 1):
+        progress(number / len(rows))
         try:
             yield from past.block(row)
         except BlockError:
