@@ -14,7 +14,7 @@ from p1monitor.care.sealing import seal
 from p1monitor.care.watched import Progress, of, opened, unseen
 from p1monitor.observer import Memory, observe
 from p1monitor.p1.framer import Framer
-from p1monitor.p1.frames import Frame
+from p1monitor.p1.frames import Frame, new
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse
@@ -109,13 +109,13 @@ class Logs:
             self.told.undated += 1
             return
         # What it was received at nobody knows any more: as long passed as the meter says.
-        self._memory, reading = observe(
-            self._memory, first._replace(received=Received(float(at), float(at))), configured=self._roles
-        )
+        received = Received(float(at), float(at))
+        self._memory, reading = observe(self._memory, new(Reading, (*first[:2], received, *first[3:])), configured=self._roles)
         self._seq += 1
         shift = first.at.utcoffset()
         stamp = Stamp(at, int(shift.total_seconds()) if shift is not None else 0, 0)
-        reading = _bare(reading, self._seq)
+        # Numbered anew, and without events: nobody told of them when they happened.
+        reading = new(Reading, (self._seq, reading.at, None, *reading[3:5], (), *reading[6:]))
         status = self._ledger.enter(reading, stamp)
         self.told.saw(at)
         kept = Kept(self._seq, *stamp[:2], status, None, frame.crc, verdict(reading), frame.data)
@@ -139,10 +139,6 @@ def first_number(store: Store) -> int:
     sql = "SELECT min(0, coalesce((SELECT min(from_seq) FROM archive), 0), coalesce((SELECT min(from_seq) FROM segment), 0))"
     least = int(store.execute(sql).fetchone()[0])
     return (least // NUMBERS - 1) * NUMBERS
-
-
-def _bare(reading: Reading, seq: int) -> Reading:
-    return reading._replace(seq=seq, received=None, events=())
 
 
 def _frames(path: Path, told: Told, progress: Progress = unseen) -> Iterator[Frame]:
