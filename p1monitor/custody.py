@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -59,14 +59,26 @@ def export(
             else:
                 output.writelines(leaving.export(path, what, form, meter, span, progress))
             output.flush()
-        except BrokenPipeError:  # whoever reads has had enough; what is buffered goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # whoever reads has had enough
+            _let_go(output)
         except blocks.BlockError as error:
             fail(str(error), FAILED)
-        except BaseException:  # Ctrl-C too: half a file would be taken for a whole one
+        except BaseException as error:  # Ctrl-C too: half a file would be taken for a whole one
+            _let_go(output)
             if (half := Path(output.name)).is_file():
                 half.unlink()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = "standard output" if output.name == "-" else output.name
             raise
+
+
+def _let_go(output: BinaryIO) -> None:
+    """What is buffered goes nowhere: to write it when the command ends would fail once more."""
+    if output.name in {"-", "<stdout>"}:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        with suppress(OSError):
+            output.close()
 
 
 def backup(history: Path, target: Path, ways: Ways, *, force: bool) -> str:

@@ -116,6 +116,16 @@ def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path, tmp_path: Pa
     assert subprocess.run(command, capture_output=True, check=True).stderr == b""
 
 
+@pytest.mark.parametrize("words", ["export --telegrams", "export load"])
+def test_a_disk_that_is_full_is_one_sentence(lived: Path, words: str) -> None:
+    command = [sys.executable, "-m", "p1monitor", *words.split(), "--history", str(lived)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"p1monitor: standard output: No space left on device\n")
+    done = subprocess.run([*command, "-o", "/dev/full"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"p1monitor: /dev/full: No space left on device\n")
+
+
 def test_an_export_that_is_interrupted_leaves_no_half_file(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> Iterator[bytes]:
         yield b"half a line"

@@ -86,13 +86,16 @@ def test_a_file_that_is_damaged_all_over_is_told_in_a_few_lines(lived: Path, beg
     assert 0 < told.count("\n") < 50
 
 
-def test_read_only_files_are_one_sentence(lived: Path) -> None:
+def test_read_only_files_are_one_sentence_and_stay_readable(lived: Path) -> None:
     if not os.getuid():  # root may write anything; a mount may not be written by root either
         subprocess.run(["mount", "--bind", lived.parent, lived.parent], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", lived.parent], check=True)
     try:
         with pytest.raises(StoreError, match=r"history\.sqlite: the history cannot be (written|opened)"):
             Store(lived)
+        assert runs("verify", "--history", lived) == (0, "")
+        code, told = runs("export", "load", "--history", lived)
+        assert (code, told.count("home,electricity,")) == (0, 14)
     finally:
         if not os.getuid():
             subprocess.run(["umount", lived.parent], check=True)
