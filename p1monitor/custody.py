@@ -64,7 +64,8 @@ def export(
         except blocks.BlockError as error:
             fail(str(error), FAILED)
         except BaseException as error:  # Ctrl-C too: half a file would be taken for a whole one
-            _let_go(output)
+            if isinstance(error, OSError):
+                _let_go(output)
             if (half := Path(output.name)).is_file():
                 half.unlink()
             if isinstance(error, OSError) and error.filename is None:

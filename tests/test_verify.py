@@ -94,8 +94,7 @@ def test_read_only_files_are_one_sentence_and_stay_readable(lived: Path) -> None
         with pytest.raises(StoreError, match=r"history\.sqlite: the history cannot be (written|opened)"):
             Store(lived)
         assert runs("verify", "--history", lived) == (0, "")
-        code, told = runs("export", "load", "--history", lived)
-        assert (code, told.count("home,electricity,")) == (0, 14)
+        assert len([*telegrams(lived, None, *EVER)]) == 380
     finally:
         if not os.getuid():
             subprocess.run(["umount", lived.parent], check=True)
