@@ -123,6 +123,7 @@ _TROUBLES: Mapping[str, str] = MappingProxyType(
         "locked": "another process writes to this history; is a second p1monitor running?",
         "No such file": "its folder is not there",
         "is full": "there is no room left for the history",
+        "nput/output error": "the disk or card of the history fails",
         "I/O error": "the disk or card of the history fails",
     }
 )
