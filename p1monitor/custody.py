@@ -51,13 +51,17 @@ def export(
     if telegrams == (what is not None):
         fail("say what: --telegrams, or one of load, daily, billing, minute, mbus, quality, readings")
     span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
-    path = history_of(config, history)
+    path, terms_of = history_of(config, history), ways(config, history).terms_of
+
+    def country_of(name: str) -> str:
+        return terms_of(name).profile
+
     with explained(), _bar() as progress:
         try:
             if what is None:
                 output.writelines(reading_back.telegrams(path, meter, *span, progress))
             else:
-                output.writelines(leaving.export(path, what, form, meter, span, progress))
+                output.writelines(leaving.export(path, what, form, meter, span, progress, country_of))
             output.flush()
         except BrokenPipeError:  # whoever reads has had enough
             _let_go(output)

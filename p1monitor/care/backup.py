@@ -23,7 +23,7 @@ from p1monitor.recorder import Store, StoreError, tail
 from p1monitor.recorder.forward import to_card
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept import reading as restored
-from p1monitor.recorder.ledger import Ledger, Stamp
+from p1monitor.recorder.ledger import ELECTRICITY, Ledger, Stamp
 from p1monitor.recorder.levels import load_profile
 from p1monitor.recorder.opening import claimed, opened_for_reading, sentence
 from p1monitor.recorder.reading_back import Past
@@ -177,7 +177,7 @@ def _seal(copy: Path, journal: _Journal, load_minutes: int, terms_of: TermsOf) -
             for meter, found in groupby(sorted(journal), lambda key: key[0]):
                 readings = [journal[key] for key in found]
                 wanted = terms_of(meter)
-                ledger = Ledger(store, meter, load_profile(load_minutes), wanted.rules.billing_day)
+                ledger = Ledger(store, meter, load_profile(_minutes(store, meter) or load_minutes), wanted.rules.billing_day)
                 _enter(store, ledger, readings, wanted)
                 last = max(ledger.entered, store.recorded(meter))
                 seal(store, meter, [kept for kept, _ in readings])
@@ -188,6 +188,14 @@ def _seal(copy: Path, journal: _Journal, load_minutes: int, terms_of: TermsOf) -
         store.close()
     with closing(sqlite3.connect(copy)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
+
+
+def _minutes(store: Store, meter: str) -> int | None:
+    """How long the rows of the load profile are: the configuration at hand may not be the one they were made with."""
+    sql = """SELECT ("end" - start) / 60 FROM load_profile WHERE device = (SELECT d.id FROM device d JOIN meter m ON m.id = d.meter
+        WHERE m.name = ? AND d.role = ?) ORDER BY "end" DESC LIMIT 1"""
+    row = store.execute(sql, (meter, ELECTRICITY)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _enter(store: Store, ledger: Ledger, readings: list[tuple[Kept, tuple[Event, ...]]], wanted: Terms) -> None:
