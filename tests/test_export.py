@@ -101,7 +101,7 @@ def test_every_reading_is_exported_with_what_it_said(lived: Path, tmp_path: Path
     assert table(lived, tmp_path / "none.csv", "readings", "--meter", "garage") == []
 
 
-@pytest.mark.parametrize("words", ["export load", "export --telegrams", "verify", "backup {0}", "import {1}"])
+@pytest.mark.parametrize("words", ["export --telegrams", "verify", "backup {0}", "import {1}"])
 def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path, tmp_path: Path, words: str) -> None:
     (tmp_path / "days.csv").write_text(exported(lived, tmp_path / "days", "daily"))
     main, other = pty.openpty()
@@ -113,12 +113,11 @@ def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path, tmp_path: Pa
     os.close(main)
     assert b"#" not in done.stdout
     (tmp_path / "copy.sqlite").unlink(missing_ok=True)
-    assert subprocess.run(command, capture_output=True, check=True).stderr == b""
+    assert "%" not in runs(*command[3:])[1]
 
 
-@pytest.mark.parametrize("words", ["export --telegrams", "export load"])
-def test_a_disk_that_is_full_is_one_sentence(lived: Path, words: str) -> None:
-    command = [sys.executable, "-m", "p1monitor", *words.split(), "--history", str(lived)]
+def test_a_disk_that_is_full_is_one_sentence(lived: Path) -> None:
+    command = [sys.executable, "-m", "p1monitor", "export", "--telegrams", "--history", str(lived)]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (1, b"p1monitor: standard output: No space left on device\n")
