@@ -195,7 +195,7 @@ def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str)
 @main.command()
 @config_option
 @history_option
-@click.argument("what", required=False, type=click.Choice(("load", "daily", "billing", "minute", "mbus", "readings")))
+@click.argument("what", required=False, type=click.Choice(("load", "daily", "billing", "minute", "mbus", "quality", "readings")))
 @click.option("--telegrams", is_flag=True, help="The telegrams themselves, byte for byte as they came.")
 @click.option(
     "--format", "form", type=click.Choice(("csv", "jsonl", "influx")), default="csv", show_default=True, help="Of the lines."

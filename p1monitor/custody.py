@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -48,38 +49,57 @@ def export(
     from p1monitor.recorder import blocks, reading_back  # noqa: PLC0415
 
     if telegrams == (what is not None):
-        fail("say what: --telegrams, or one of load, daily, billing, minute, mbus, readings")
+        fail("say what: --telegrams, or one of load, daily, billing, minute, mbus, quality, readings")
     span = moment(start, reading_back.EVER[0]), moment(end, reading_back.EVER[1])
-    path, bar = history_of(config, history), _Bar()
-    with explained():
+    path, terms_of = history_of(config, history), ways(config, history).terms_of
+
+    def country_of(name: str) -> str:
+        return terms_of(name).profile
+
+    with explained(), _bar() as progress:
         try:
             if what is None:
-                output.writelines(reading_back.telegrams(path, meter, *span))
+                output.writelines(reading_back.telegrams(path, meter, *span, progress))
             else:
-                output.writelines(leaving.export(path, what, form, meter, span, bar.show))
+                output.writelines(leaving.export(path, what, form, meter, span, progress, country_of))
             output.flush()
-        except BrokenPipeError:  # whoever reads has had enough; what is buffered goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # whoever reads has had enough
+            _let_go(output)
         except blocks.BlockError as error:
-            fail(f"a block of the archive is damaged ({error}); p1monitor verify names it", FAILED)
-        finally:
-            bar.end()
+            fail(str(error), FAILED)
+        except BaseException as error:  # Ctrl-C too: half a file would be taken for a whole one
+            if isinstance(error, OSError):
+                _let_go(output)
+            if (half := Path(output.name)).is_file():
+                half.unlink()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = "standard output" if output.name == "-" else output.name
+            raise
+
+
+def _let_go(output: BinaryIO) -> None:
+    """What is buffered goes nowhere: to write it when the command ends would fail once more."""
+    if output.name in {"-", "<stdout>"}:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        with suppress(OSError):
+            output.close()
 
 
 def backup(history: Path, target: Path, ways: Ways, *, force: bool) -> str:
     """Make a backup; what is in it comes back."""
     from p1monitor.care.backup import backup as make  # noqa: PLC0415
 
-    with explained():
-        return str(make(history, target, force=force, minutes=ways.settings.load_profile_minutes, terms_of=ways.terms_of))
+    with explained(), _bar() as progress:
+        return str(make(history, target, progress, force=force, minutes=ways.settings.load_profile_minutes, terms_of=ways.terms_of))
 
 
 def restore(source: Path, history: Path) -> str:
     """Put a backup back; what is in it comes back."""
     from p1monitor.care.backup import restore as put  # noqa: PLC0415
 
-    with explained():
-        return f"{put(source, history)}; p1monitor run goes on in it"
+    with explained(), _bar() as progress:
+        return f"{put(source, history, progress)}; p1monitor run goes on in it"
 
 
 def take_in(
@@ -96,25 +116,29 @@ def take_in(
     chosen = dict(one.partition("=")[::2] for one in statistics)
     for name in chosen.keys() - set(hass.NAMES):
         fail(f'"{name}" is no name of a statistic; choose one of {", ".join(hass.NAMES)}')
-    with explained():
+    with explained(), _bar() as progress:
         try:
-            yield from take_in(history, files, Wishes(meter, profile, chosen, ways.settings, billing_day_of))
+            yield from take_in(history, files, Wishes(meter, profile, chosen, ways.settings, billing_day_of), progress)
         except ImportProblem as error:
             fail(str(error), FAILED)
 
 
 def verify(config: Path, history: Path | None, *, rebuild: bool) -> Iterator[str]:
     """A line for each fault; with `rebuild` for each profile too that was not what the telegrams say."""
+    from p1monitor.afresh import rated  # noqa: PLC0415
     from p1monitor.recorder import remaking  # noqa: PLC0415
     from p1monitor.recorder.verify import faults  # noqa: PLC0415
 
-    with explained():
+    with explained(), _bar() as progress:
         path = history_of(config, history)
-        yield from faults(path)
+        yield from faults(path, progress)
         if rebuild:
             kept, terms_of = ways(config, history)
-            of = (lambda meter: terms_of(meter).profile, lambda meter: terms_of(meter).rules.billing_day)
-            yield from remaking.rebuilt(path, kept.load_profile_minutes, *of)
+
+            def how(meter: str) -> remaking.How:
+                return remaking.How(terms_of(meter).profile, terms_of(meter).rules.billing_day)
+
+            yield from remaking.rebuilt(path, kept.load_profile_minutes, how, rated, progress)
 
 
 class _Bar:
@@ -122,12 +146,11 @@ class _Bar:
 
     def __init__(self) -> None:
         self._shown = -1
-        self._on = sys.stderr.isatty()
 
     def show(self, share: float) -> None:
         """Draw it, if it looks otherwise than before."""
         done = int(share * 100)
-        if self._on and done != self._shown:
+        if done != self._shown:
             self._shown = done
             filled = done * BAR // 100
             sys.stderr.write(f"\r[{'#' * filled}{' ' * (BAR - filled)}] {done:3} %")
@@ -137,3 +160,15 @@ class _Bar:
         """Leave its line."""
         if self._shown >= 0:
             sys.stderr.write("\n")
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], object]]:
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    bar = _Bar()
+    try:
+        yield bar.show
+    finally:
+        bar.end()

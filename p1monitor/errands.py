@@ -21,6 +21,8 @@ from p1monitor.settings import Settings, SourceSettings
 WRONG = 2
 #: … and where something stood in the way that may be gone the next time.
 FAILED = 1
+#: … and where it was Ctrl-C: as shells have it, 128 and the signal's number.
+INTERRUPTED = 130
 
 
 def address(text: str) -> tuple[str, int]:
@@ -136,6 +138,8 @@ def explained() -> Iterator[None]:
 
     try:
         yield
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
     except (CipherError, ConfigError, PasswordError) as error:
         fail(str(error))
     except (StoreError, SourceError, WebError) as error:

@@ -20,7 +20,7 @@ from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
 from p1monitor.recorder.kept import Kept
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 from p1monitor.settings import HistorySettings
 from tests.clocks import Hands
 from tests.cutting import TERMS
@@ -90,8 +90,8 @@ class Staged:
 def rows_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every profile."""
     with closing(sqlite3.connect(path)) as db:
-        columns = {name: ", ".join(map(_quoted, table.all)) for name, table in TABLES.items()}
-        return {name: sorted(db.execute(f"SELECT {columns[name]} FROM {name}"), key=repr) for name in TABLES}
+        columns = {name: ", ".join(map(_quoted, table.all)) for name, table in EVERY.items()}
+        return {name: sorted(db.execute(f"SELECT {columns[name]} FROM {name}"), key=repr) for name in EVERY}
 
 
 def _quoted(column: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from p1monitor.care.sealing import seal
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.telegram import render
 from p1monitor.recorder import Store, blocks, disk
@@ -112,6 +114,23 @@ def test_an_hour_that_comes_twice_has_two_blocks(writer: Writer) -> None:
     writer.feed([*story, *again, again[-1]._replace(seq=13, at=9 * HOUR_S)])
     writer.save()
     assert writer.rows() == [(0, 0, 1, 3, 3), (1, 0, 4, 6, 3), (0, 1, 7, 9, 3), (1, 1, 10, 12, 3)]
+
+
+def test_to_store_a_block_costs_the_same_however_many_there_are(path: Path) -> None:
+    """A look at each of those that are there would take minutes on a card after some years."""
+    store, looks = Store(path), itertools.count()
+    with store.transaction():
+        row = "INSERT INTO archive VALUES (?, ?, 0, ?, ?, ?, ?, 10, 9, 1, x'00')"
+        number = store.meter(METER)
+        for hour in range(5000):
+            store.execute(row, (number, hour, hour * 10 + 1, hour * 10 + 10, hour * HOUR_S, hour * HOUR_S + 9))
+    story = [one._replace(seq=one.seq + 50_000, at=one.at + 5000 * HOUR_S) for one in hours(2)]
+    store._db.set_progress_handler(lambda: next(looks) < 0, 1000)
+    with store.transaction():
+        assert seal(store, METER, story) == 6
+        assert seal(store, METER, story) == 0
+    store.close()
+    assert next(looks) < 5
 
 
 def test_what_was_not_saved_is_sealed_in_the_next_life(path: Path) -> None:

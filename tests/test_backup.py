@@ -31,11 +31,12 @@ def test_a_backup_under_load_is_whole_and_restores_to_the_same_sums(path: Path, 
     """Hours are sealed, and the journal changes hands, while it is copied again and again."""
     life = Life(path, step=120)
     life.second()
-    done = threading.Event()
+    done, wrote = threading.Event(), threading.Event()
 
     def write() -> None:
         while not done.is_set():
             life.second()
+            wrote.set()
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -45,6 +46,9 @@ def test_a_backup_under_load_is_whole_and_restores_to_the_same_sums(path: Path, 
             seen = life.now
             copies.append((tmp_path / f"copy{number}.sqlite", seen))
             backup(path, copies[-1][0])
+            while life.now < seen + HOUR_S // 2:  # however quick a backup is
+                wrote.clear()
+                assert wrote.wait(10)
     finally:
         done.set()
         thread.join()

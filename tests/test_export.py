@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from p1monitor.care import export as leaving
 from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.reading_back import EVER, Past
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 from p1monitor.recorder.store import Segment
 from tests.archiving import folder, lived, old, path
 from tests.cutting import NOON
@@ -44,15 +45,15 @@ def told_of(history: Path) -> list[tuple[object, ...]]:
     """Every row of every profile, by role and equipment in place of numbers."""
     found: list[tuple[object, ...]] = []
     with closing(sqlite3.connect(history)) as db:
-        for one in TABLES.values():
+        for one in EVERY.values():
             cells = ", ".join(f'p."{cell}"' for cell in one.all if cell not in {"device", "segment"})
             sql = f"""SELECT '{one.name}', d.role, s.equipment_id, s."offset", {cells} FROM {one.name} p
-                JOIN segment s ON s.id = p.segment JOIN device d ON d.id = p.device ORDER BY d.role, p."end", p.registers_at"""
+                JOIN segment s ON s.id = p.segment JOIN device d ON d.id = p.device ORDER BY d.role, p."end", p.{one.seen}"""
             found += db.execute(sql).fetchall()
     return found
 
 
-@pytest.mark.parametrize("profile", ["load", "daily", "billing", "minute", "mbus"])
+@pytest.mark.parametrize("profile", ["load", "daily", "billing", "minute", "mbus", "quality"])
 def test_a_profile_says_in_csv_and_json_what_the_api_says(lived: Path, tmp_path: Path, profile: str) -> None:
     queries = Queries(lived)
     answer: dict[str, Any] = queries.profile(profile, "home", 0, 1e11)
@@ -100,20 +101,44 @@ def test_every_reading_is_exported_with_what_it_said(lived: Path, tmp_path: Path
     assert table(lived, tmp_path / "none.csv", "readings", "--meter", "garage") == []
 
 
-def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path) -> None:
+@pytest.mark.parametrize("words", ["export --telegrams", "verify", "backup {0}", "import {1}"])
+def test_the_bar_is_on_a_terminals_standard_error_only(lived: Path, tmp_path: Path, words: str) -> None:
+    (tmp_path / "days.csv").write_text(exported(lived, tmp_path / "days", "daily"))
     main, other = pty.openpty()
-    command = [sys.executable, "-m", "p1monitor", "export", "load", "--history", str(lived)]
+    given = words.format(tmp_path / "copy.sqlite", tmp_path / "days.csv").split()
+    command = [sys.executable, "-m", "p1monitor", *given, "--history", str(lived)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=other, check=True)
     os.close(other)
     assert b"100 %" in os.read(main, 10_000)
     os.close(main)
     assert b"#" not in done.stdout
-    assert subprocess.run(command, capture_output=True, check=True).stderr == b""
+    (tmp_path / "copy.sqlite").unlink(missing_ok=True)
+    assert "%" not in runs(*command[3:])[1]
+
+
+def test_a_disk_that_is_full_is_one_sentence(lived: Path) -> None:
+    command = [sys.executable, "-m", "p1monitor", "export", "--telegrams", "--history", str(lived)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"p1monitor: standard output: No space left on device\n")
+    done = subprocess.run([*command, "-o", "/dev/full"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"p1monitor: /dev/full: No space left on device\n")
+
+
+def test_an_export_that_is_interrupted_leaves_no_half_file(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[bytes]:
+        yield b"half a line"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("p1monitor.care.export.export", interrupted)
+    out = tmp_path / "out.csv"
+    assert runs("export", "load", "--history", lived, "-o", out) == (130, "p1monitor: interrupted\n")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_an_export_that_is_imported_is_the_same_history_again_and_twice_is_once(lived: Path, tmp_path: Path, form: str) -> None:
-    files = [tmp_path / f"{profile}.{form}" for profile in ("load", "daily", "billing", "minute", "mbus")]
+    files = [tmp_path / f"{profile}.{form}" for profile in ("load", "daily", "billing", "minute", "mbus", "quality")]
     for file in files:
         exported(lived, file, file.stem, "--format", form)
     other = tmp_path / "other" / "history.sqlite"

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from p1monitor.care.incoming import beside
 from p1monitor.care.merging import merge
+from p1monitor.care.sealing import seal as sealed
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.reading import decode
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.reading_back import EVER, telegrams
+from p1monitor.recorder.rows import QUALITY
 from p1monitor.recorder.verify import faults
 from tests.archiving import HOUR_S, folder, lived, moments, old, path
 from tests.cutting import NOON, Life, kept_of
@@ -70,6 +74,8 @@ def test_a_telegram_log_in_an_empty_history_is_what_recording_would_have_made_of
     for table in ("load_profile", "daily_profile", "minute"):
         sql = f'SELECT "end", {numbers} FROM {table} ORDER BY "end"'
         assert rows(other, sql) == rows(lived, sql)
+    rated = f"SELECT start, status, samples, {', '.join(QUALITY.columns)} FROM quality_profile ORDER BY start"
+    assert rows(other, rated) == rows(lived, rated) != []
     before, blocks = sums(other), rows(other, "SELECT * FROM archive")
     code, told = runs("import", "--history", other, out)
     assert (code, sums(other), rows(other, "SELECT * FROM archive")) == (0, before, blocks)
@@ -127,6 +133,33 @@ def test_a_device_has_the_role_in_old_telegrams_that_it_has_here(lived: Path, tm
     assert code == 0, told
     assert "home/gas_2, mbus: " in told
     assert rows(lived, "SELECT role FROM device WHERE medium = 'gas'") == [("gas_2",)]
+
+
+@pytest.mark.parametrize("hours", [1, 2, 3])
+def test_an_import_that_is_interrupted_has_taken_nothing(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """By Ctrl-C after so many hours are sealed, the last time while profiles are taken over."""
+    (tmp_path / "a.log").write_bytes(log(-5 * HOUR_S, -3 * HOUR_S))
+    before, blocks = sums(lived), rows(lived, "SELECT * FROM archive")
+    calls = itertools.count(1)
+
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    def seal(*given: Any) -> int:
+        return sealed(*given) if next(calls) != hours else interrupted()
+
+    with monkeypatch.context() as broken:
+        broken.setattr("p1monitor.care.logs.seal", seal)
+        if hours == 3:
+            broken.setattr("p1monitor.care.merging._sums", interrupted)
+        assert runs("import", "--history", lived, tmp_path / "a.log") == (130, "p1monitor: interrupted\n")
+    assert (sums(lived), rows(lived, "SELECT * FROM archive")) == (before, blocks)
+    assert not list(lived.parent.glob(".import-*"))
+    code, told = runs("import", "--history", lived, tmp_path / "a.log")
+    assert (code, "240 kept" in told) == (0, True), told
+    assert not list(faults(lived))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.readings import WINTER
 from tests.storing import METER, Meter
 
 JANUARY = "2026-01"
+EQUIPMENT = "E0051234567890123"
 #: Ten-minute rows in a week.
 WEEK = 7 * 144
 
@@ -88,7 +89,7 @@ def test_weeks_are_counted_from_the_first_and_in_local_time() -> None:
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
     path = tmp_path / "history.sqlite"
     store = Store(path)
-    meter = Meter(store)
+    meter = Meter(store, EQUIPMENT)
     begin = weeks(JANUARY, datetime.fromtimestamp(SYSTEM.wall()).astimezone())[0].at  # without a reading the host's zone counts
     event = datetime.fromtimestamp(begin + 3000, UTC), None, "power quality", 76, "undervoltage <L1>", "L1", None, 61.0
     with store.transaction():
@@ -97,7 +98,7 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
             name = "voltage_l1_v"
             start, end = (datetime.fromtimestamp(begin + 600 * one, UTC) for one in (number - 1, number))
             row = QualityRow(start, end, {name: 600}, {name: 600 * low}, {name: low - 1000}, {name: low + 1000})
-            store.add_quality(meter.device, meter.segment.id, 0, row)
+            store.add_quality(meter.device, meter.segment.id, 4 * (number == 7), row)
         store.add_events(METER, 1, [Event(*event, Decimal("190.0"), "V")])
     store.close()
     queries = Queries(path)
@@ -110,11 +111,15 @@ def test_the_page_says_it_all(client: FlaskClient) -> None:
     answer = client.get(f"/report/{JANUARY}", base_url="http://localhost")
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
-    assert "01-01 – 07-01 1008 of 1008 190.0 V 230.0 V 99.9% no no" in text
+    assert "01-01 – 07-01 1008 of 1008 1 with a gap 190.0 V 230.0 V 99.9% no no" in text
     assert "29-01 – 31-01 0 of 432 – – – – –" in text
+    assert "L1: in 1 of 5 weeks the voltage was not as EN 50160 says." in text
+    assert "Period 2026-01-01 – 2026-01-31, local time of the meter" in text
+    assert f"Meter {EQUIPMENT} Period" in text
     assert "Lowest single value 189.0 V, highest 231.0 V" in text
     assert "one value a second at most" in text
     assert "undervoltage &lt;L1&gt; for 61 s, to 190.0 V" in text
+    assert EQUIPMENT not in client.get(f"/report/{JANUARY}?serial=no", base_url="http://localhost").text
     assert "style=" not in answer.text  # the page's policy allows none
     assert client.get("/report.css", base_url="http://localhost").mimetype == "text/css"
 

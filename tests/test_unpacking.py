@@ -15,7 +15,7 @@ from p1monitor.p1.meters import MODELS
 from p1monitor.p1.telegram import parse
 from p1monitor.recorder.packing import BYTES_MOST, READINGS_MOST, Packer, PackingError, columns, unpack
 from p1monitor.recorder.shapes import Shapes
-from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, VERSION, WINDOW, _content
+from p1monitor.recorder.unpacking import CONTENT_MOST, HEAD, VERSION, WINDOW, proven
 from tests.moments import NOON
 from tests.packingkit import AT, framed, frames_of, kept, pack
 
@@ -97,7 +97,7 @@ def test_nonsense_that_proves_itself_is_refused(content: bytes) -> None:
 def test_damage_that_proves_itself_gives_readings_or_is_refused(at: int, mask: int) -> None:
     shapes = Shapes()
     blob = pack(kept(frames_of("kwhiq", NOON, 5)), shapes)
-    content = bytearray(_content(blob))
+    content = bytearray(proven(blob))
     content[at % len(content)] ^= mask
     try:
         list(unpack(HEAD.pack(VERSION, zlib.crc32(content), len(content)) + zlib.compress(content, wbits=WINDOW), shapes))

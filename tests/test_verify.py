@@ -49,7 +49,9 @@ def test_a_damaged_block_is_named_and_all_others_stay_readable(lived: Path) -> N
     good = [*telegrams(lived, None, EVER[0], int(NOON.timestamp()) + HOUR_S)]
     assert len(good) == 120
     assert len([*telegrams(lived, None, int(NOON.timestamp()) + 2 * HOUR_S + 1, EVER[1])]) == 120 + 20
-    assert runs("export", "--telegrams", "--history", lived)[0] == 1
+    code, told = runs("export", "--telegrams", "--history", lived, "-o", lived.with_name("all.txt"))
+    assert (code, "1 blocks of the archive are damaged and left out" in told) == (1, True)
+    assert lived.with_name("all.txt").read_bytes().count(b"\r\n!") == 380 + 1 - 120
 
 
 @pytest.mark.parametrize(
@@ -84,13 +86,15 @@ def test_a_file_that_is_damaged_all_over_is_told_in_a_few_lines(lived: Path, beg
     assert 0 < told.count("\n") < 50
 
 
-def test_read_only_files_are_one_sentence(lived: Path) -> None:
+def test_read_only_files_are_one_sentence_and_stay_readable(lived: Path) -> None:
     if not os.getuid():  # root may write anything; a mount may not be written by root either
         subprocess.run(["mount", "--bind", lived.parent, lived.parent], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", lived.parent], check=True)
     try:
         with pytest.raises(StoreError, match=r"history\.sqlite: the history cannot be (written|opened)"):
             Store(lived)
+        assert runs("verify", "--history", lived) == (0, "")
+        assert len([*telegrams(lived, None, *EVER)]) == 380
     finally:
         if not os.getuid():
             subprocess.run(["umount", lived.parent], check=True)

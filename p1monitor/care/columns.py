@@ -8,15 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
-from p1monitor.recorder.rows import Table
+from p1monitor.recorder.rows import QUALITY_MEANS, Table, many, part
+from p1monitor.recorder.samples import VOLTAGES
 
 #: What every row begins with.
 HEAD = ("meter", "role", "medium", "profile", "equipment_id", "segment", "offset")
 #: Columns that are moments.
 _MOMENTS = frozenset({"start", "end", "registers_at", "demand_max_at"})
 _TEXTS = frozenset({"date", "name"})
+
+#: Columns of power quality -> their names outside, and where a number of samples makes a mean of a sum.
+_THOUSANDTHS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        **{part(name, "sum"): (name, many(name)) for name in (*VOLTAGES, *QUALITY_MEANS)},
+        **{part(name, one): (f"{name.removesuffix('_v')}_{one}_v", "") for name in VOLTAGES for one in ("min", "max")},
+        "power_factor_permille": ("power_factor", ""),
+    }
+)
 
 Cell = str | int | float | None
 
@@ -42,6 +53,9 @@ def _column(own: str) -> Column:
     if own.endswith("_sum_dv"):
         phase = own.removesuffix("_sum_dv")
         return Column(f"{phase}_v", f"p.{own} / 10.0 / p.{phase}_count", own)
+    if own in _THOUSANDTHS:
+        name, count = _THOUSANDTHS[own]
+        return Column(name, f"p.{own} / 1000.0" + (f" / p.{count}" if count else ""), own)
     if own.startswith("energy_"):
         return Column(own.replace("_wh", "_kwh"), f"p.{own} / 1000.0", own)
     return Column(own, "p.value / 1000.0" if own == "value" else f'p."{own}"', own)
@@ -62,6 +76,9 @@ def _back(one: Column, text: str, cells: Mapping[str, Cell]) -> Cell:
         return text
     if one.own in _MOMENTS:
         return int(moment(text).timestamp())
+    if one.own in _THOUSANDTHS:
+        count = _THOUSANDTHS[one.own][1]
+        return round(Decimal(text) * 1000 * (Decimal(str(cells[count])) if count else 1))
     times = next((times(cells) for sign, times in _TIMES if one.own.endswith(sign) or one.own == sign), Decimal(1))
     return round(Decimal(text) * times)
 

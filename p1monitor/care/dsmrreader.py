@@ -1,7 +1,14 @@
 """The CSV exports of DSMR-reader: day and hour statistics. Streams nothing back, touches no history.
 
 They tell what was used in each day or hour; since its version 4.17 a day tells the meter's registers at its beginning too. Columns
-are known by their order: their titles are in the language of the browser. Days are Dutch.
+are known by their order: their titles are in the language of the browser. Days are Dutch. As its `ExportAsCsv` writes them:
+
+    hours (6)   hour_start, electricity1, electricity2, electricity1_returned, electricity2_returned, gas
+    days (18)   day, the same five, electricity1_cost, electricity2_cost, gas_cost, fixed_cost, total_cost,
+                electricity_reading_timestamp, electricity1_reading, electricity2_reading, electricity1_returned_reading,
+                electricity2_returned_reading, gas_reading_timestamp, gas_reading
+
+In between there was a version without both timestamps (16), before it none of the readings (11), and before 4.3 no fixed_cost (10).
 """
 
 from __future__ import annotations
@@ -20,13 +27,15 @@ from p1monitor.recorder.rows import column
 
 NAME = "DSMR-reader"
 HOUR_S = 3600
-#: What was used stands in these columns, the rates first and gas last; the registers of a day in those.
-USED, GAS = (1, 2, 3, 4), 5
-READINGS, GAS_READING = (12, 13, 14, 15), 17
+#: What was used stands in these columns, the rates first and gas last.
+USED = (1, 2, 3, 4, 5)
 _RATES = ("energy_import_t1_kwh", "energy_import_t2_kwh", "energy_export_t1_kwh", "energy_export_t2_kwh")
 _GAS = "gas_m3"
-#: Columns of a table -> its rows are days. From 4.17 on a day has 18, before that 11 or 10.
-_SHAPES: Mapping[int, bool] = MappingProxyType({6: False, 10: True, 11: True, 17: True, 18: True})
+#: Columns of a table -> where the registers stand, in the same order. Six columns are hours, all others days.
+_SHAPES: Mapping[int, tuple[int, ...]] = MappingProxyType(
+    {6: (), 10: (), 11: (), 16: (11, 12, 13, 14, 15), 18: (12, 13, 14, 15, 17)}
+)
+_HOURS = 6
 #: A register that fell by more than this between two days, in thousandths, is another meter's.
 _FALLEN = 1000
 
@@ -63,21 +72,18 @@ def _rows(file: TextIO, name: str) -> Iterable[Row]:
         if not any(cells):
             continue
         try:
-            yield _row(cells, days=_SHAPES[len(titles)])
+            yield _row(cells, len(titles))
         except (ValueError, IndexError, InvalidOperation) as error:
             raise ImportProblem(f"{name}: line {number} is no row of DSMR-reader's statistics") from error
 
 
-def _row(cells: Sequence[str], *, days: bool) -> Row:
-    used = {one: _thousandths(cells[at]) for one, at in (*zip(_RATES, USED, strict=True), (_GAS, GAS)) if cells[at]}
-    if not days:
+def _row(cells: Sequence[str], width: int) -> Row:
+    used = {one: _thousandths(cells[at]) for one, at in zip((*_RATES, _GAS), USED, strict=True) if cells[at]}
+    if width == _HOURS:
         start = local(datetime.fromisoformat(cells[0]))
         return Row(start, start + HOUR_S, None, used, {})
     day = _date(cells[0])
-    # Without the fixed cost, which came later, everything stands one column earlier.
-    less = 18 - len(cells)
-    places = (*zip(_RATES, READINGS, strict=True), (_GAS, GAS_READING)) if less < 2 else ()
-    registers = {one: _thousandths(cells[at - less]) for one, at in places if cells[at - less]}
+    registers = {one: _thousandths(cells[at]) for one, at in zip((*_RATES, _GAS), _SHAPES[width], strict=False) if cells[at]}
     return Row(midnight(day), midnight(day + timedelta(days=1)), day, used, registers)
 
 

@@ -14,40 +14,50 @@ from pathlib import Path
 from types import MappingProxyType
 
 from p1monitor.care.columns import HEAD, Cell, columns
+from p1monitor.care.watched import Progress
 from p1monitor.p1.records import Measurement, Reading, Received
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.queries import PROFILES
 from p1monitor.recorder.reading_back import Past
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 from p1monitor.sinks.influxdb import Encoder, Memory
 
 READINGS = "readings"
-#: Takes how much is done, from 0 to 1.
-Progress = Callable[[float], object]
 #: Cells of a reading that stand before its values, and behind them those that the first reading did not have, as JSON.
 _READING, _MORE = ("meter", "seq", "at", "received"), "more"
 
 _Row = Mapping[str, Cell]
+#: Meter -> the country by whose clock its devices' times are understood, as decode() takes it.
+CountryOf = Callable[[str], str]
 
 
-def lines(past: Past, what: str, form: str, meter: str | None, span: tuple[int, int], progress: Progress) -> Iterator[bytes]:
+def unsaid(_meter: str) -> str:
+    """Where nobody told."""
+    return "auto"
+
+
+def lines(
+    past: Past, what: str, form: str, meter: str | None, span: tuple[int, int], progress: Progress, country_of: CountryOf = unsaid
+) -> Iterator[bytes]:
     """The lines of an export: `what` is a profile or `readings`, `form` csv, jsonl or influx."""
     if what == READINGS:
-        readings = _readings(past, meter, span, progress)
+        readings = _readings(past, meter, span, progress, country_of)
         yield from _points(readings) if form == "influx" else _FORMS[form](map(_flat, readings))
     else:
         yield from _FORMS[form](_rows(past, what, meter, span, progress))
 
 
-def export(path: Path, what: str, form: str, meter: str | None, span: tuple[int, int], progress: Progress) -> Iterator[bytes]:
+def export(
+    path: Path, what: str, form: str, meter: str | None, span: tuple[int, int], progress: Progress, country_of: CountryOf = unsaid
+) -> Iterator[bytes]:
     """The same of a file, beside whoever writes it."""
     with closing(Past(path)) as past:
-        yield from lines(past, what, form, meter, span, progress)
+        yield from lines(past, what, form, meter, span, progress, country_of)
 
 
 def _rows(past: Past, what: str, meter: str | None, span: tuple[int, int], progress: Progress) -> Iterator[_Row]:
-    table = TABLES[PROFILES[what]]
+    table = EVERY[PROFILES[what]]
     where = 'p."end" > ? AND p."end" <= ? AND (? IS NULL OR m.name = ?)'
     joined = f"""{table.name} p JOIN segment s ON s.id = p.segment JOIN device d ON d.id = p.device JOIN meter m ON m.id = d.meter
         WHERE {where}"""
@@ -65,19 +75,20 @@ def _rows(past: Past, what: str, meter: str | None, span: tuple[int, int], progr
         yield dict(zip(names, row, strict=True))
 
 
-def _readings(past: Past, meter: str | None, span: tuple[int, int], progress: Progress) -> Iterator[tuple[Kept, Reading]]:
+def _readings(
+    past: Past, meter: str | None, span: tuple[int, int], progress: Progress, country_of: CountryOf
+) -> Iterator[tuple[Kept, Reading]]:
     start, end = span
     after = past.archived()
     rows = past.rows(meter, start, end)
-    for number, row in enumerate(rows, 1):
-        progress(number / (len(rows) + 1))
-        for kept in past.block(row):
-            if start <= kept.at < end:
-                yield kept, restored(kept, "auto", row.meter)
+    for name, kept in past.whole(rows, progress):
+        if start <= kept.at < end:
+            yield kept, restored(kept, country_of(name), name)
     for name, kept in past.journal(after):
         if meter in {None, name} and start <= kept.at < end:
-            yield kept, restored(kept, "auto", name)
+            yield kept, restored(kept, country_of(name), name)
     progress(1.0)
+    past.complain()
 
 
 def _flat(found: tuple[Kept, Reading]) -> _Row:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from p1monitor.care.columns import Cell
 from p1monitor.recorder import Store
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 from p1monitor.recorder.store import Segment
 
 #: Rows between two transactions.
@@ -50,7 +50,7 @@ class Incoming:
         """One row; what is not told is empty, and the first that was told of its key stays."""
         row = {"status": 0, "samples": 0, **cells, "device": device, "segment": segment}
         names = ", ".join(f'"{one}"' for one in row)
-        assert set(row) <= set(TABLES[table].all)
+        assert set(row) <= set(EVERY[table].all)
         marks = ", ".join("?" * len(row))
         self.store.execute(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", tuple(row.values()))
         self._waiting += 1

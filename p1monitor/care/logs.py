@@ -5,16 +5,16 @@ Each import has numbers of its own, before all others: order is the number, and 
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from p1monitor.care.incoming import Incoming
 from p1monitor.care.sealing import seal
+from p1monitor.care.watched import Progress, of, opened, unseen
 from p1monitor.observer import Memory, observe
 from p1monitor.p1.framer import Framer
-from p1monitor.p1.frames import Frame
+from p1monitor.p1.frames import Frame, new
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse
@@ -26,7 +26,6 @@ from p1monitor.recorder.kept import Kept, verdict
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.levels import HOUR_S, Level
 from p1monitor.recorder.packing import READINGS_MOST
-from p1monitor.sources.replay import open_recording
 
 #: Numbers of one import: more than thirty years of seconds.
 NUMBERS = 10**9
@@ -83,18 +82,25 @@ class Logs:
         self._waiting = waiting.get(meter, frozenset())
         self._ledger = Ledger(incoming.store, meter, *levels)
         self._memory = Memory()
-        self._seq = first_number(store)
+        self._seq = self._begin = first_number(store)
         self._roles = dict(store.execute(_ROLES, (meter,)).fetchall())
         self._hour: list[Kept] = []
 
-    def read(self, paths: Sequence[Path]) -> None:
+    def read(self, paths: Sequence[Path], progress: Progress = unseen) -> None:
         """Take in all files, the oldest first."""
-        for path in sorted(paths, key=lambda one: (_first(one, self._profile), one)):
-            for frame in _frames(path, self.told):
+        for number, path in enumerate(sorted(paths, key=lambda one: (_first(one, self._profile), one))):
+            for frame in _frames(path, self.told, of(progress, number, len(paths))):
                 self._take(frame)
         self._flush()
         self._ledger.write()
         self._ledger.written()
+
+    def undo(self) -> None:
+        """Take the blocks out again: without their profiles they are half an import."""
+        with self._store.transaction():
+            number = self._store.meter(self._meter)
+            sql = "DELETE FROM archive WHERE meter = ? AND from_seq BETWEEN ? AND ?"
+            self._store.execute(sql, (number, self._begin, self._seq))
 
     def _take(self, frame: Frame) -> None:
         first = decode(parse(frame), None, self._profile, meter=self._meter, frame=frame.data)
@@ -103,13 +109,13 @@ class Logs:
             self.told.undated += 1
             return
         # What it was received at nobody knows any more: as long passed as the meter says.
-        self._memory, reading = observe(
-            self._memory, first._replace(received=Received(float(at), float(at))), configured=self._roles
-        )
+        received = Received(float(at), float(at))
+        self._memory, reading = observe(self._memory, new(Reading, (*first[:2], received, *first[3:])), configured=self._roles)
         self._seq += 1
         shift = first.at.utcoffset()
         stamp = Stamp(at, int(shift.total_seconds()) if shift is not None else 0, 0)
-        reading = _bare(reading, self._seq)
+        # Numbered anew, and without events: nobody told of them when they happened.
+        reading = new(Reading, (self._seq, reading.at, None, *reading[3:5], (), *reading[6:]))
         status = self._ledger.enter(reading, stamp)
         self.told.saw(at)
         kept = Kept(self._seq, *stamp[:2], status, None, frame.crc, verdict(reading), frame.data)
@@ -135,13 +141,9 @@ def first_number(store: Store) -> int:
     return (least // NUMBERS - 1) * NUMBERS
 
 
-def _bare(reading: Reading, seq: int) -> Reading:
-    return reading._replace(seq=seq, received=None, events=())
-
-
-def _frames(path: Path, told: Told) -> Iterator[Frame]:
+def _frames(path: Path, told: Told, progress: Progress = unseen) -> Iterator[Frame]:
     framer = Framer()
-    for piece in _pieces(path):
+    for piece in _pieces(path, progress):
         yield from _good(framer.feed(piece), told)
     yield from _good(framer.end(), told)
 
@@ -154,8 +156,8 @@ def _good(events: Iterable[object], told: Told) -> Iterator[Frame]:
             told.rejected += 1
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) if path.suffix == ".gz" else open_recording(path) as file:
+def _pieces(path: Path, progress: Progress) -> Iterator[bytes]:
+    with opened(path, progress) as file:
         while piece := file.read(PIECE):
             yield piece
 
@@ -174,7 +176,8 @@ def _there(store: Store, meter: str, hour: Sequence[Kept]) -> Iterator[tuple[int
     if not hour:
         return
     shapes = stored_shapes(store)
-    sql = """SELECT format, block FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) AND start <= ? AND "end" >= ?"""
-    stamps = [kept.at for kept in hour]
-    for row in store.execute(sql, (meter, max(stamps), min(stamps))).fetchall():
+    # No block goes over the end of its hour, nor do these readings.
+    sql = "SELECT format, block FROM archive WHERE meter = (SELECT id FROM meter WHERE name = ?) AND start >= ? AND start < ?"
+    begin = hour[0].at // HOUR_S * HOUR_S
+    for row in store.execute(sql, (meter, begin, begin + HOUR_S)).fetchall():
         yield from ((kept.at, kept.frame) for kept in unpacked(Block(*row), shapes))

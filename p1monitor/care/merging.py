@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from p1monitor.care.incoming import ABSOLUTE, Incoming
 from p1monitor.recorder import Store
-from p1monitor.recorder.rows import TABLES, Table
+from p1monitor.recorder.rows import EVERY, TABLES, Table
 from p1monitor.recorder.samples import REGISTERS
 
 #: The tables that know registers best come first.
@@ -112,14 +112,14 @@ def _device(
         # Readings that came with it have numbers of their own, before all others.
         numbered = from_seq if from_seq < least and segments[0][2] < 0 else base + index
         made[old] = int(here.db.execute(sql, (device, equipment_id, numbered, new)).lastrowid or 0)
-    for table in TABLES.values():
+    for table in EVERY.values():
         told = _told(there.db, table, number)
         if told is not None:
             rows = _put(here.db, table, (device, number), made)
             yield Taken(named[0], named[1], table.name, rows, told[0] - rows, *told[1:], _sums(there, table, number, names))
     for new_id in made.values():
-        used = " + ".join(f"EXISTS (SELECT 1 FROM main.{table} WHERE device = ? AND segment = ?)" for table in TABLES)
-        if not here.db.execute(f"SELECT {used}", (device, new_id) * len(TABLES)).fetchone()[0]:
+        used = " + ".join(f"EXISTS (SELECT 1 FROM main.{table} WHERE device = ? AND segment = ?)" for table in EVERY)
+        if not here.db.execute(f"SELECT {used}", (device, new_id) * len(EVERY)).fetchone()[0]:
             here.db.execute("DELETE FROM main.segment WHERE id = ?", (new_id,))
 
 
@@ -162,7 +162,7 @@ def _told(db: sqlite3.Connection, table: Table, device: int) -> tuple[int, int, 
     """Of what was told: rows, from when to when, gaps, and seconds of them."""
     order = '"end"'
     name = "name" if "name" in table.key else "''"
-    sql = f'SELECT {name}, start, "end", registers_at IS NOT NULL FROM incoming.{table.name} WHERE device = ? ORDER BY 1, {order}'
+    sql = f'SELECT {name}, start, "end", {table.seen} > 0 FROM incoming.{table.name} WHERE device = ? ORDER BY 1, {order}'
     rows = gaps = missing = 0
     least = most = 0
     before: tuple[str, int] | None = None
@@ -182,7 +182,7 @@ def _put(db: sqlite3.Connection, table: Table, devices: tuple[int, int], made: M
     rest = [one for one in table.all if one not in {"device", "segment"}]
     columns = ", ".join(f'"{one}"' for one in rest)
     which = "AND o.name = n.name" if "name" in table.key else ""
-    ours = "o.device = :device AND o.segment < :first AND o.registers_at IS NOT NULL"  # what was not seen is free
+    ours = f"o.device = :device AND o.segment < :first AND o.{table.seen} > 0"  # what was not seen is free
     if "date" in table.key:
         free = f"NOT EXISTS (SELECT 1 FROM main.{table.name} o WHERE {ours} AND o.date = n.date)"
     else:
@@ -200,7 +200,7 @@ def _put(db: sqlite3.Connection, table: Table, devices: tuple[int, int], made: M
 def _sums(there: _Side, table: Table, device: int, names: Sequence[str]) -> dict[str, int]:
     offsets = {number: offset for number, _, _, offset in there.segments(device)}
     sums: dict[str, int] = {}
-    for name in names:
+    for name in names if table.registers else ():
         which = f"AND name = '{name}'" if name else ""
         columns = {name: "value"} if name else {REGISTERS[n]: one for n, one in zip(table.registers, table.columns, strict=True)}
         for register, column in columns.items():

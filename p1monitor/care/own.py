@@ -11,7 +11,7 @@ from typing import TextIO
 from p1monitor.care.columns import HEAD, Cell, row_of
 from p1monitor.care.incoming import ImportProblem, Incoming
 from p1monitor.recorder.queries import PROFILES
-from p1monitor.recorder.rows import TABLES
+from p1monitor.recorder.rows import EVERY
 
 #: How a CSV export of ours begins.
 BEGIN = ",".join(HEAD)
@@ -36,7 +36,7 @@ def _lines(file: TextIO) -> Iterator[Mapping[str, Cell]]:
 
 
 def _take(cells: Mapping[str, Cell], incoming: Incoming) -> None:
-    table = TABLES[PROFILES[str(cells["profile"])]]
+    table = EVERY[PROFILES[str(cells["profile"])]]
     device = incoming.device(str(cells["meter"]), str(cells["role"]), str(cells["medium"]))
     offset = {str(name): int(value) for name, value in json.loads(str(cells["offset"])).items()}
     segment = incoming.segment(device, str(cells["segment"]), str(cells["equipment_id"] or ""), offset)

@@ -12,8 +12,7 @@ from p1monitor.recorder.kept import Kept
 def seal(store: Store, meter: str, readings: Sequence[Kept]) -> int:
     """Blocks of those that are in none, in their order; inside a transaction. How many readings were stored comes back."""
     number, shapes = store.meter(meter), stored_shapes(store)
-    sql = "SELECT 1 FROM archive WHERE meter = ? AND ? BETWEEN from_seq AND to_seq"
-    missing = [kept for kept in readings if not store.execute(sql, (number, kept.seq)).fetchone()]
+    missing = _missing(store, number, readings)
     parts: list[tuple[Span, list[Kept]]] = []
     for kept in missing:
         if not parts or not parts[-1][0].takes(kept):
@@ -24,3 +23,14 @@ def seal(store: Store, meter: str, readings: Sequence[Kept]) -> int:
     for span, some in parts:
         put(store, meter, span, blocks.made(some, shapes), shapes)
     return len(missing)
+
+
+def _missing(store: Store, number: int, readings: Sequence[Kept]) -> Sequence[Kept]:
+    """Those that are in no block. Blocks of a meter do not overlap, so one statement finds all that may have some."""
+    if not readings:
+        return readings
+    least, most = readings[0].seq, readings[-1].seq
+    sql = """SELECT from_seq, to_seq FROM archive WHERE meter = ?1 AND from_seq <= ?3 AND from_seq >= coalesce(
+        (SELECT from_seq FROM archive WHERE meter = ?1 AND from_seq <= ?2 ORDER BY from_seq DESC LIMIT 1), ?2)"""
+    spans = store.execute(sql, (number, least, most)).fetchall()
+    return [kept for kept in readings if not any(first <= kept.seq <= last for first, last in spans)]

@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from p1monitor.care import dsmrreader, hass, own
 from p1monitor.care.incoming import ImportProblem, Incoming, beside
 from p1monitor.care.local import day_of
 from p1monitor.care.logs import Logs, Told
 from p1monitor.care.merging import Taken, merge
+from p1monitor.care.watched import Progress, of, text, unseen
 from p1monitor.recorder import Store, StoreError
 from p1monitor.recorder.levels import load_profile
 from p1monitor.recorder.opening import DAMAGE, opened_for_reading, sentence
@@ -39,7 +40,7 @@ class Wishes(NamedTuple):
     billing_day_of: Callable[[str], int] = lambda _meter: 1
 
 
-def take_in(history: Path, files: Sequence[Path], wishes: Wishes) -> Iterator[str]:
+def take_in(history: Path, files: Sequence[Path], wishes: Wishes, progress: Progress = unseen) -> Iterator[str]:
     """Take over what the files have; the report, line by line. StoreError or ImportProblem says why not."""
     kinds = {path: kind_of(path) for path in files}
     waiting = _waiting(history) if history.exists() else {}
@@ -49,11 +50,11 @@ def take_in(history: Path, files: Sequence[Path], wishes: Wishes) -> Iterator[st
         logs = [path for path, kind in kinds.items() if kind == "telegrams"]
         if logs:
             with beside(history) as incoming:
-                yield from _telegrams(store, incoming, logs, wishes, waiting)
+                yield from _telegrams(store, incoming, logs, wishes, waiting, progress)
         for paths in _together(kinds):
             with beside(history) as incoming:
-                for path in paths:
-                    _READERS[kinds[path]](path, store, incoming, wishes)
+                for number, path in enumerate(paths):
+                    _READERS[kinds[path]](path, store, incoming, wishes, of(progress, number, len(paths)))
                 yield from _report(str(paths[0]) if len(paths) == 1 else "", merge(store, incoming), incoming.notes)
     except DAMAGE as error:
         raise StoreError(sentence(history, error)) from error
@@ -87,33 +88,43 @@ def kind_of(path: Path) -> str:
 
 
 def _telegrams(
-    store: Store, incoming: Incoming, paths: Sequence[Path], wishes: Wishes, waiting: Mapping[str, frozenset[tuple[int, bytes]]]
+    store: Store,
+    incoming: Incoming,
+    paths: Sequence[Path],
+    wishes: Wishes,
+    waiting: Mapping[str, frozenset[tuple[int, bytes]]],
+    progress: Progress,
 ) -> Iterator[str]:
     meter = wishes.meter or _only(store)
     levels = load_profile(wishes.settings.load_profile_minutes), wishes.billing_day_of(meter)
     logs = Logs(store, incoming, meter, wishes.profile, levels, waiting)
-    logs.read(paths)
+    try:
+        logs.read(paths, progress)
+        taken = merge(store, incoming)
+    except BaseException:  # Ctrl-C too
+        logs.undo()
+        raise
     told = logs.told
     if not told.telegrams:
         raise ImportProblem(
             f"{paths[0]}: no good telegram with a time of its own ({told.rejected} refused, {told.undated} undated)"
         )
     yield _of_telegrams(meter, told)
-    yield from _report("", merge(store, incoming), incoming.notes)
+    yield from _report("", taken, incoming.notes)
 
 
-def _own(path: Path, _store: Store, incoming: Incoming, _wishes: Wishes) -> None:
-    with _text(path) as file:
+def _own(path: Path, _store: Store, incoming: Incoming, _wishes: Wishes, progress: Progress) -> None:
+    with text(path, progress) as file:
         own.read(file, str(path), incoming)
 
 
-def _dsmrreader(path: Path, store: Store, incoming: Incoming, wishes: Wishes) -> None:
+def _dsmrreader(path: Path, store: Store, incoming: Incoming, wishes: Wishes, progress: Progress) -> None:
     meter, gas = _joined(store, path, wishes)
-    with _text(path) as file:
+    with text(path, progress) as file:
         dsmrreader.read(file, str(path), incoming, meter, gas)
 
 
-def _hass(path: Path, store: Store, incoming: Incoming, wishes: Wishes) -> None:
+def _hass(path: Path, store: Store, incoming: Incoming, wishes: Wishes, _progress: Progress) -> None:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'statistics_meta'").fetchone():
             raise ImportProblem(f"{path}: no database of Home Assistant; a backup of p1monitor's is for p1monitor restore")
@@ -121,13 +132,8 @@ def _hass(path: Path, store: Store, incoming: Incoming, wishes: Wishes) -> None:
     hass.read(path, incoming, meter, gas, wishes.statistics)
 
 
-_READERS: Mapping[str, Callable[[Path, Store, Incoming, Wishes], None]] = {"own": _own, "dsmrreader": _dsmrreader, "hass": _hass}
-
-
-def _text(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+_Reader = Callable[[Path, Store, Incoming, Wishes, Progress], None]
+_READERS: Mapping[str, _Reader] = {"own": _own, "dsmrreader": _dsmrreader, "hass": _hass}
 
 
 def _joined(store: Store, path: Path, wishes: Wishes) -> tuple[str, str | None]:

@@ -52,7 +52,8 @@ def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes) -> N
     number = store.meter(meter)
     for shape in shapes.new():
         store.execute("INSERT INTO shape VALUES (?, ?)", shape)
-    before = "SELECT count(*) FROM archive WHERE meter = ? AND hour = ?"
-    (nth,) = store.execute(before, (number, span.hour)).fetchone()
+    # Asked of the index by time, which has all of it: rows have a page of the block in them, and there may be years of them.
+    before = "SELECT count(*) FROM archive WHERE meter = ? AND start >= ? AND start < ?"
+    (nth,) = store.execute(before, (number, span.hour * HOUR_S, (span.hour + 1) * HOUR_S)).fetchone()
     row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
     store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

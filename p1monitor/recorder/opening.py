@@ -62,11 +62,20 @@ def opened(path: Path) -> sqlite3.Connection:
 def opened_for_reading(path: Path) -> sqlite3.Connection:
     """A reader's connection; it can write nothing."""
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, check_same_thread=False)
+        how = "mode=ro&immutable=1" if _alone(path) else "mode=ro"
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_S, check_same_thread=False)
         db.execute(f"PRAGMA cache_size = -{READER_KIB}")
     except DAMAGE as error:
         raise StoreError(sentence(path, error)) from error
     return db
+
+
+def _alone(path: Path) -> bool:
+    """Whether nobody can write to it: a card that went read-only, where SQLite could not make the files for who shares it."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY) and not path.with_name(path.name + "-wal").exists()
+    except OSError:
+        return False
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
@@ -108,11 +117,13 @@ _TROUBLES: Mapping[str, str] = MappingProxyType(
         "not a database": "this file is no history, or it is damaged at its very beginning",
         "malformed": "the history is damaged; move it away and restore a backup, or begin a new one",
         "readonly": f"the history cannot be written; {_OWNER}",
-        "Read-only": f"the history cannot be written; {_OWNER}",
+        "Read-only": "the history cannot be written: its disk or card is read-only",
         "ermission denied": f"the history cannot be opened; {_OWNER}",
         "unable to open": "the history cannot be opened; does its directory belong to the user that runs p1monitor?",
         "locked": "another process writes to this history; is a second p1monitor running?",
+        "No such file": "its folder is not there",
         "is full": "there is no room left for the history",
+        "nput/output error": "the disk or card of the history fails",
         "I/O error": "the disk or card of the history fails",
     }
 )

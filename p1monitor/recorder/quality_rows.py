@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from p1monitor.p1.records import QualityRow
 from p1monitor.recorder.levels import Bit
+from p1monitor.recorder.rows import QUALITY, QUALITY_MEANS, many, part
 from p1monitor.recorder.samples import VOLTAGES
 
 #: Seconds of a row.
@@ -21,38 +22,13 @@ PERIOD_S = 600
 #: A longer pause between two readings is a gap: as for faults, three telegrams of the slowest meters.
 GAP_S = 30
 
-_MEANS = (
-    *(f"current_l{number}_a" for number in (1, 2, 3)),
-    "power_import_w",
-    "power_export_w",
-    "power_reactive_import_var",
-    "power_reactive_export_var",
-)
-_HEAD = ("device", "end", "segment", "start", "status", "samples")
-
-
-def _column(name: str, part: str) -> str:
-    """Of `voltage_l1_v` and `sum`: `voltage_l1_sum_mv`."""
-    stem, _, unit = name.rpartition("_")
-    return f"{stem}_{part}_m{unit}"
-
-
-def _count(name: str) -> str:
-    return f"{name.rpartition('_')[0]}_count"
-
-
-_COLUMNS = (
-    *(one for name in VOLTAGES for one in (_column(name, "sum"), _count(name), _column(name, "min"), _column(name, "max"))),
-    *(one for name in _MEANS for one in (_column(name, "sum"), _count(name))),
-    "power_factor_permille",
-)
-_PUT = f"""INSERT INTO quality_profile ({", ".join(f'"{one}"' for one in (*_HEAD, *_COLUMNS))})
-    VALUES ({", ".join("?" * (len(_HEAD) + len(_COLUMNS)))}) ON CONFLICT (device, "end", segment) DO UPDATE SET
-    {", ".join(f"{one} = excluded.{one}" for one in (*_HEAD[3:], *_COLUMNS))} WHERE excluded.samples >= samples"""
+_PUT = f"""INSERT INTO {QUALITY.name} ({", ".join(f'"{one}"' for one in QUALITY.all)})
+    VALUES ({", ".join("?" * len(QUALITY.all))}) ON CONFLICT ({", ".join(f'"{one}"' for one in QUALITY.key)}) DO UPDATE SET
+    {", ".join(f'"{one}" = excluded."{one}"' for one in QUALITY.all if one not in QUALITY.key)} WHERE excluded.samples >= samples"""
 
 
 def _mean(name: str) -> str:
-    return f"{_column(name, 'sum')} / 1000.0 / {_count(name)}"
+    return f"{part(name, 'sum')} / 1000.0 / {many(name)}"
 
 
 #: Column of an answer -> its SQL.
@@ -63,11 +39,11 @@ _SHOWN = MappingProxyType(
             for name in VOLTAGES
             for shown, sql in (
                 (name, _mean(name)),
-                (f"{name.removesuffix('_v')}_min_v", f"{_column(name, 'min')} / 1000.0"),
-                (f"{name.removesuffix('_v')}_max_v", f"{_column(name, 'max')} / 1000.0"),
+                (f"{name.removesuffix('_v')}_min_v", f"{part(name, 'min')} / 1000.0"),
+                (f"{name.removesuffix('_v')}_max_v", f"{part(name, 'max')} / 1000.0"),
             )
         },
-        **{name: _mean(name) for name in _MEANS},
+        **{name: _mean(name) for name in QUALITY_MEANS},
         "power_factor": "power_factor_permille / 1000.0",
     }
 )
@@ -105,11 +81,12 @@ def put(db: sqlite3.Connection, device: int, segment: int, status: int, row: Qua
     numbers: list[int | None] = []
     for name in VOLTAGES:
         numbers += [row.sums.get(name), row.counts.get(name), row.least.get(name), row.most.get(name)]
-    for name in _MEANS:
+    for name in QUALITY_MEANS:
         numbers += [row.sums.get(name), row.counts.get(name)]
     factor = row.power_factor
     numbers.append(None if factor is None else int((1000 * factor).quantize(Decimal(1))))
-    head = device, int(row.end.timestamp()), segment, int(row.start.timestamp()), status, max(row.counts.values(), default=0)
+    span = int(row.start.timestamp()), int(row.end.timestamp())
+    head = device, segment, *span, status, max(row.counts.values(), default=0)
     db.execute(_PUT, (*head, *numbers))
 
 

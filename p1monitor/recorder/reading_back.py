@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from p1monitor.p1.records import Event
 from p1monitor.recorder import blocks, card, kept_record, records, tail, waiting
-from p1monitor.recorder.blocks import Block
+from p1monitor.recorder.blocks import Block, BlockError
 from p1monitor.recorder.forward import VersionError, current
 from p1monitor.recorder.journal import path_of, unpacked
 from p1monitor.recorder.kept import Kept
@@ -44,6 +44,7 @@ class Past:
         if not path.exists():
             raise StoreError(f"{path}: there is no history")
         self.path = path
+        self._damaged = 0
         self.db = opened_for_reading(path)
         try:
             current(self.db, path)
@@ -68,6 +69,26 @@ class Past:
         found = self.db.execute("SELECT format, block FROM archive WHERE rowid = ?", (row.id,)).fetchone()
         if found is not None:  # else it was dropped a moment ago
             yield from blocks.read(Block(*found), self.shapes)
+
+    def whole(self, rows: Sequence[Row], progress: Callable[[float], object]) -> Iterator[tuple[str, Kept]]:
+        """The readings of all these blocks, with their meter's name; those that are damaged are counted."""
+        for number, row in enumerate(rows, 1):
+            try:
+                yield from [(row.meter, kept) for kept in self.block(row)]
+            except BlockError:
+                self._damaged += 1
+            progress(number / len(rows))
+
+    def complain(self) -> None:
+        """BlockError where some were; for who has given all the others."""
+        if self._damaged:
+            raise BlockError(f"{self._damaged} blocks of the archive are damaged and left out; p1monitor verify names them")
+
+    def prove(self, row: Row) -> None:
+        """Look whether a block is what was written; BlockError where it is not."""
+        found = self.db.execute("SELECT format, block FROM archive WHERE rowid = ?", (row.id,)).fetchone()
+        if found is not None:
+            blocks.prove(Block(*found))
 
     def journal(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What the journal and its tail have beyond these numbers."""
@@ -114,15 +135,18 @@ class Past:
                 yield from found[1:]
 
 
-def telegrams(path: Path, meter: str | None, start: int, end: int) -> Iterator[bytes]:
+def telegrams(
+    path: Path, meter: str | None, start: int, end: int, progress: Callable[[float], object] = lambda _: None
+) -> Iterator[bytes]:
     """The telegrams of a time, byte for byte as they came, in the order they came; of one meter, or of all after one another."""
     with closing(Past(path)) as past:
         after = past.archived()
-        for row in past.rows(meter, start, end):
-            yield from (kept.frame for kept in past.block(row) if start <= kept.at < end)
+        rows = past.rows(meter, start, end)
+        yield from (kept.frame for _, kept in past.whole(rows, progress) if start <= kept.at < end)
         for name, kept in past.journal(after):
             after[name] = kept.seq
             if meter in {None, name} and start <= kept.at < end:
                 yield kept.frame
         if (start, end) == EVER:
             yield from (kept.frame for name, kept in past.unstamped(after) if meter in {None, name})
+        past.complain()

@@ -1,8 +1,7 @@
 """Profiles made again from kept readings, beside those that are there, and swapped in. Never touches a row it cannot make whole.
 
 What was kept has gaps: it may begin late, end early, or lack readings in between. Rows that lost readings to such an edge stay
-as they are; so do events, single captures and rows of power quality: the observer makes them, and the readings do not tell them
-again.
+as they are; so do events and single captures: the observer makes them, and the readings do not tell them again.
 """
 
 # ruff: noqa: S608 -- SQL is put together of the profiles' tables only
@@ -17,7 +16,7 @@ from typing import NamedTuple
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.levels import Level
-from p1monitor.recorder.rows import TABLES, Table
+from p1monitor.recorder.rows import EVERY, Table
 from p1monitor.recorder.store import Store
 
 #: Readings between two saves into the temporary file.
@@ -95,7 +94,7 @@ def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> Made:
         whole = " AND ".join(["1", *(_apart(edge) for edge in edges if _lost(db, meter, edge))])
         count, others = 0, dict[str, int]()
         with store.transaction():
-            for table in TABLES.values():
+            for table in EVERY.values():
                 made, different = _exchanged(db, table, whole)
                 count += made
                 if different:

@@ -9,7 +9,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
+from p1monitor.p1.records import QualityRow, Reading
 from p1monitor.recorder.blocks import BlockError
 from p1monitor.recorder.kept import Kept, reading
 from p1monitor.recorder.ledger import Stamp
@@ -19,43 +21,63 @@ from p1monitor.recorder.reading_back import Past
 from p1monitor.recorder.rebuild import Again, Made, rebuild
 from p1monitor.recorder.store import Store
 
+#: Takes the readings of one meter in their order, with the time of their stamps; gives the rows of power quality that they end.
+Rater = Callable[[Reading, int], QualityRow | None]
+
+
+#: Takes how much is done, from 0 to 1.
+Progress = Callable[[float], object]
+
+
+class How(NamedTuple):
+    """How a meter is to be understood."""
+
+    profile: str = "auto"  #: its country
+    billing_day: int = 1
+
 
 def remade(
-    store: Store, load_minutes: int, profile_of: Callable[[str], str], billing_day_of: Callable[[str], int]
+    store: Store, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater], progress: Progress = lambda _: None
 ) -> Iterator[tuple[str, Made]]:
-    """Make the profiles of each meter again, with these periods; `profile_of` is a meter's country.
+    """Make the profiles of each meter again, with these periods.
 
     A block that is damaged is as one that is not there: rows that reach into it stay as they are.
     """
     load = load_profile(load_minutes)
     with closing(Past(store.path)) as past:
         for meter in past.archived():
-            again = _again(past, meter, store.recorded(meter), profile_of(meter))
+            known = how(meter)
+            again = _again(past, meter, store.recorded(meter), known.profile, rater(), progress)
             try:
-                yield meter, rebuild(store, meter, again, load, billing_day_of(meter))
+                yield meter, rebuild(store, meter, again, load, known.billing_day)
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(sentence(store.path, error)) from error
 
 
-def rebuilt(path: Path, load_minutes: int, profile_of: Callable[[str], str], billing_day_of: Callable[[str], int]) -> Iterator[str]:
+def rebuilt(
+    path: Path, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater], progress: Progress
+) -> Iterator[str]:
     """The same for a history that nobody else writes to: one sentence for each profile that was not what the telegrams say."""
     if not path.exists():
         raise StoreError(f"{path}: there is no history")
     with closing(Store(path)) as store:
-        for meter, made in remade(store, load_minutes, profile_of, billing_day_of):
+        for meter, made in remade(store, load_minutes, how, rater, progress):
             for table, rows in made.others.items():
                 yield f"{meter}: {rows} rows of {table} were not what the telegrams say; they are now"
 
 
-def _again(past: Past, meter: str, recorded: int, profile: str) -> Iterator[Again]:
-    for kept in _kept(past, meter):
+def _again(past: Past, meter: str, recorded: int, profile: str, rate: Rater, progress: Progress) -> Iterator[Again]:
+    for kept in _kept(past, meter, progress):
         if kept.seq <= recorded:
-            yield reading(kept, profile, meter), Stamp(kept.at, kept.offset, kept.status)
+            one = reading(kept, profile, meter)
+            yield one._replace(quality=rate(one, kept.at)), Stamp(kept.at, kept.offset, kept.status)
 
 
-def _kept(past: Past, meter: str) -> Iterator[Kept]:
+def _kept(past: Past, meter: str, progress: Progress) -> Iterator[Kept]:
     after = past.archived()
-    for row in past.rows(meter):
+    rows = past.rows(meter)
+    for number, row in enumerate(rows, 1):
+        progress(number / len(rows))
         try:
             yield from past.block(row)
         except BlockError:

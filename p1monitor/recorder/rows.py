@@ -41,6 +41,7 @@ class Table:
     volts: tuple[str, ...] = ()
     own: tuple[str, ...] = ()  #: a column that only this table has
     demands: tuple[str, ...] = ()
+    head: tuple[str, ...] = _HEAD
 
     @property
     def order(self) -> str:
@@ -48,9 +49,14 @@ class Table:
         return "date" if "date" in self.key else "end"
 
     @property
+    def seen(self) -> str:
+        """The column that says whether readings came in a row's time; empty or 0 where none did."""
+        return self.head[-1]
+
+    @property
     def all(self) -> tuple[str, ...]:
         """Every column, in the order of `values`."""
-        return (*_HEAD, *self.powers, *self.volts, *self.demands, *self.own, *self.columns)
+        return (*self.head, *self.powers, *self.volts, *self.demands, *self.own, *self.columns)
 
 
 _EVERY = tuple(range(len(REGISTERS)))
@@ -71,6 +77,43 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         )
     }
 )
+
+#: Of these the profile of power quality has means.
+QUALITY_MEANS = (
+    *(f"current_l{number}_a" for number in (1, 2, 3)),
+    "power_import_w",
+    "power_export_w",
+    "power_reactive_import_var",
+    "power_reactive_export_var",
+)
+
+
+def part(name: str, which: str) -> str:
+    """The column of a value's sum, or least or most, in thousandths: of `voltage_l1_v` and `sum` it is `voltage_l1_sum_mv`."""
+    stem, _, unit = name.rpartition("_")
+    return f"{stem}_{which}_m{unit}"
+
+
+def many(name: str) -> str:
+    """The column of how many samples of a value there were."""
+    return f"{name.rpartition('_')[0]}_count"
+
+
+#: The profile of power quality: no increments add up to its rows; the observer makes them whole.
+QUALITY = Table(
+    "quality_profile",
+    ("device", "end", "segment"),
+    (),
+    (
+        *(one for name in VOLTAGES for one in (part(name, "sum"), many(name), part(name, "min"), part(name, "max"))),
+        *(one for name in QUALITY_MEANS for one in (part(name, "sum"), many(name))),
+        "power_factor_permille",
+    ),
+    powers=(),
+    head=("device", "segment", "start", "end", "status", "samples"),
+)
+#: All profiles.
+EVERY: Mapping[str, Table] = MappingProxyType({**TABLES, QUALITY.name: QUALITY})
 
 
 def values(increment: Increment, device: int, name: str, *, takes: bool) -> tuple[object, ...]:

@@ -60,7 +60,7 @@ class Streams(NamedTuple):
 def unpack(blob: bytes, shapes: Shapes) -> Iterator[Kept]:
     """Every reading of a block, in order. Nothing comes of a block that is damaged anywhere."""
     try:
-        block = _Block(_content(blob), shapes)
+        block = _Block(proven(blob), shapes)
         yield from block.readings()
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise _damaged(error) from error
@@ -69,7 +69,7 @@ def unpack(blob: bytes, shapes: Shapes) -> Iterator[Kept]:
 def columns(blob: bytes, shapes: Shapes, codes: Collection[str]) -> Streams:
     """The numbers of some OBIS codes, without the telegrams."""
     try:
-        block = _Block(_content(blob), shapes)
+        block = _Block(proven(blob), shapes)
         return Streams(block.seq.values, block.at.values, {code: one for code in codes if (one := block.stream(code)) is not None})
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise _damaged(error) from error
@@ -79,7 +79,8 @@ def _damaged(error: Exception) -> PackingError:
     return error if isinstance(error, PackingError) else PackingError(f"the block cannot be read: {error}")
 
 
-def _content(blob: bytes) -> bytes:
+def proven(blob: bytes) -> bytes:
+    """What is in a block; PackingError where it is not as it was written."""
     if len(blob) < HEAD.size:
         raise PackingError("the block is too short to be one")
     version, proof, length = HEAD.unpack_from(blob)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from p1monitor import days
@@ -206,10 +206,12 @@ class Answers:
             start, end = edges[0].at, edges[-1].at
         except (ValueError, OverflowError, OSError):
             raise Refused(404, "month", "a month, like /report/2026-01") from None
-        found = report.phases(queries.profile("quality", meter, start, end), edges)
+        rows = queries.profile("quality", meter, start, end)
+        serials = [] if arguments.get("serial") == "no" else report.equipment(rows)
         kinds = ("power quality", "power failure")
         events = queries.events(meter, MOST_EVENTS, kinds=kinds, start=start, end=end, phase=None)
-        return report.page(meter, reading.equipment_id if reading else "", month, found, events[::-1])
+        about = report.About(month, meter, serials, edges[0].date, edges[-1].date - timedelta(days=1), now.date())
+        return report.page(about, report.phases(rows, edges), events[::-1])
 
     def status(self, arguments: Arguments) -> object:
         """Health and counters: of everything, or of one meter and the sinks."""

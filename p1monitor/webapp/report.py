@@ -15,6 +15,7 @@ from typing import NamedTuple
 from p1monitor.days import Edge
 from p1monitor.observer.nominal import BASE_V, DELTA_V, LIVE_V
 from p1monitor.recorder.profiles import Bit
+from p1monitor.recorder.quality_rows import GAP_S
 from p1monitor.recorder.samples import VOLTAGES
 
 #: Shares of the nominal voltage.
@@ -47,6 +48,7 @@ class Week(NamedTuple):
     lowest: float | None
     highest: float | None
     ever: bool  #: all within the wider limits
+    gaps: int  #: rows in which telegrams were missing
 
     @property
     def kept(self) -> bool | None:
@@ -66,6 +68,35 @@ class PhaseMonth(NamedTuple):
     weeks: tuple[Week, ...]
 
 
+class About(NamedTuple):
+    """Whose report it is, and of what."""
+
+    month: str
+    meter: str
+    equipment_ids: Sequence[str]
+    first: date
+    last: date  #: the day
+    made: date
+
+    def rows(self) -> Iterable[tuple[str, str]]:
+        """What stands at its head; what is empty is written by hand."""
+        yield from (("Customer", ""), ("Address, connection (EAN)", ""))
+        yield "Meter", ", ".join(self.equipment_ids) or self.meter
+        yield "Period", f"{self.first} – {self.last}, local time of the meter"
+        yield "Made", f"{self.made}, by p1monitor, of the telegrams of the meter's P1 port"
+
+
+def equipment(profile: Mapping[str, object]) -> list[str]:
+    """The meters that measured it, in their order."""
+    columns, rows = profile["columns"], profile["rows"]
+    assert isinstance(columns, list)
+    assert isinstance(rows, list)
+    if not rows:  # then columns that are always empty are not told
+        return []
+    place = columns.index("equipment_id")
+    return [one for one in dict.fromkeys(row[place] for row in rows) if one]
+
+
 def phases(profile: Mapping[str, object], edges: Sequence[Edge]) -> list[PhaseMonth]:
     """Of each phase that is connected; `edges` are those of the weeks."""
     columns, rows = profile["columns"], profile["rows"]
@@ -75,8 +106,8 @@ def phases(profile: Mapping[str, object], edges: Sequence[Edge]) -> list[PhaseMo
     normal = [row for row in every if not int(row["status"]) & _NOT_NORMAL]
     found = []
     for name in VOLTAGES:
-        known = [(row["end"], row[name]) for row in normal if row.get(name) is not None]
-        middle = median(mean for _, mean in known) if known else 0.0
+        known = [(row["end"], row[name], bool(row["status"] & Bit.DNV)) for row in normal if row.get(name) is not None]
+        middle = median(mean for _, mean, _ in known) if known else 0.0
         if middle < LIVE_V:
             continue
         nominal = float(DELTA_V if middle <= _DELTA_MOST else BASE_V)
@@ -88,35 +119,55 @@ def phases(profile: Mapping[str, object], edges: Sequence[Edge]) -> list[PhaseMo
     return found
 
 
-def page(meter: str, equipment_id: str, month: str, told: Sequence[PhaseMonth], events: Iterable[Mapping[str, object]]) -> str:
+def page(about: About, told: Sequence[PhaseMonth], events: Iterable[Mapping[str, object]]) -> str:
     """The whole page."""
     parts = [_phase(one) for one in told] or ["<p>No voltages were kept in this month.</p>"]
-    happened = [f"<tr><td>{_cell(one['at'])}</td><td>{_cell(one['words'])}</td><td>{_far(one)}</td></tr>" for one in events]
+    happened = [
+        f"<tr><td>{_cell(one['at']).replace('T', ' ')}</td><td>{_cell(one['words'])}</td><td>{_far(one)}</td></tr>"
+        for one in events
+    ]
     table = f"<table><tr><th>when</th><th>what</th><th></th></tr>{''.join(happened)}</table>" if happened else "<p>None.</p>"
+    rows = "".join(f"<tr><th>{name}</th><td>{_cell(value)}</td></tr>" for name, value in about.rows())
+    summary = "".join(f"<p>{_summary(one)}</p>" for one in told)
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Voltage quality {escape(month)}</title>
+<title>Voltage quality {escape(about.month)}</title>
 <link rel="stylesheet" href="/report.css">
 </head>
 <body>
-<h1>Voltage quality, {escape(month)}</h1>
-<p>Meter {escape(equipment_id or meter)}. Ten-minute means against EN 50160: in each week {SHARE:.0%} of them within the nominal
-voltage ±10 %, and all within +10/−15 %.</p>
+<h1>Voltage quality, {escape(about.month)}</h1>
+<table class="about">{rows}</table>
+{summary}
 {"".join(parts)}
 <h2>What happened</h2>
 {table}
-<p><small>{CAVEAT} Ten minutes in which the power failed or the meter's clock was wrong are not counted; "–" in the
-last column: less than {KNOWN_LEAST:.0%} of the stretch is known. The last stretch of a month is shorter than a week.</small></p>
+<h2>How it was measured</h2>
+<p>EN 50160, low voltage: in each week {SHARE:.0%} of the ten-minute means of the voltage within the nominal voltage ±10 %, and all
+within +10/−15 %. Weeks are counted from the first of the month; the last stretch is shorter. Ten minutes in which the power failed
+or the meter's clock was wrong are not counted; "with a gap": telegrams were missing for more than {GAP_S} seconds. "–" in the last
+column: less than {KNOWN_LEAST:.0%} of the stretch is known.</p>
+<p>{CAVEAT}</p>
 </body>
 </html>
 """
 
 
-def _week(known: Sequence[tuple[float, float]], nominal: float, begin: Edge, end: Edge) -> Week:
-    means = [mean for stamp, mean in known if begin.at < stamp <= end.at]
+def _summary(one: PhaseMonth) -> str:
+    """The result, in a sentence."""
+    broken, known = sum(week.kept is False for week in one.weeks), sum(week.kept is not None for week in one.weeks)
+    if broken:
+        return f"<strong>{one.name}: in {broken} of {len(one.weeks)} weeks the voltage was not as EN 50160 says.</strong>"
+    if known < len(one.weeks):
+        return f"{one.name}: of {len(one.weeks)} weeks {known} are as EN 50160 says; too little is known of the others."
+    return f"{one.name}: all weeks are as EN 50160 says."
+
+
+def _week(known: Sequence[tuple[float, float, bool]], nominal: float, begin: Edge, end: Edge) -> Week:
+    rows = [(mean, gap) for stamp, mean, gap in known if begin.at < stamp <= end.at]
+    means = [mean for mean, _ in rows]
     within = sum(LEAST * nominal <= mean <= MOST * nominal for mean in means)
     ever = all(LEAST_EVER * nominal <= mean <= MOST * nominal for mean in means)
     expected = round((end.at - begin.at) / _ROW_S)
@@ -129,21 +180,26 @@ def _week(known: Sequence[tuple[float, float]], nominal: float, begin: Edge, end
         min(means, default=None),
         max(means, default=None),
         ever,
+        sum(gap for _, gap in rows),
     )
 
 
 def _phase(one: PhaseMonth) -> str:
     rows = "".join(
-        f"<tr><td>{week.first:%d-%m} – {week.last:%d-%m}</td><td>{week.rows} of {week.expected}</td><td>{_volts(week.lowest)}</td>"
+        f"<tr><td>{week.first:%d-%m} – {week.last:%d-%m}</td><td>{_known(week)}</td><td>{_volts(week.lowest)}</td>"
         f"<td>{_volts(week.highest)}</td><td>{f'{week.within / week.rows:.1%}' if week.rows else '–'}</td>"
         f"<td>{'yes' if week.ever and week.rows else 'no' if week.rows else '–'}</td><td>{_verdict(week.kept)}</td></tr>"
         for week in one.weeks
     )
     return f"""<h2>{one.name}, nominal {one.nominal:g} V</h2>
-<table><tr><th>from – to</th><th>ten minutes known</th><th>lowest mean</th><th>highest mean</th><th>within ±10 %</th>
-<th>all within +10/−15 %</th><th>as EN 50160 says</th></tr>{rows}</table>
+<table><tr><th>from – to</th><th>ten minutes known</th><th>lowest mean</th><th>highest mean</th><th>within ±10&nbsp;%</th>
+<th>all within +10/−15&nbsp;%</th><th>as EN 50160 says</th></tr>{rows}</table>
 <p>Lowest single value {_volts(one.lowest_second)}, highest {_volts(one.highest_second)}.</p>
 """
+
+
+def _known(week: Week) -> str:
+    return f"{week.rows} of {week.expected}" + (f"<br>{week.gaps} with a gap" if week.gaps else "")
 
 
 def _verdict(kept: bool | None) -> str:
