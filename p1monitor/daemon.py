@@ -12,7 +12,7 @@ from typing import Protocol, Self
 from p1monitor import __version__, listen, sdnotify, sources
 from p1monitor.afresh import afresh
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.fanout import Fanout, SinkRunner
+from p1monitor.fanout import STOP_S, Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
 from p1monitor.p1.records import Reading, Received
@@ -111,8 +111,11 @@ class Daemon:
             self._tell(reader.meter, STOPPED.format(__version__))
         if self._store:
             self._store.note(LIFE, ENDED)
+        until = self._clock.monotonic() + STOP_S
         for runner in self._runners:
-            if not runner.stop():
+            runner.end()
+        for runner in self._runners:
+            if not runner.stop(max(until - self._clock.monotonic(), 0.0)):
                 log.warning("%s did not stop in time; it is left behind", runner.name)
         if self._server is not None:
             self._server.close()
