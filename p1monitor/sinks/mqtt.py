@@ -31,13 +31,13 @@ from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_
 log = logging.getLogger(__name__)
 
 #: The heartbeat turns ages into statuses. Retrying costs nothing, for paho does the connecting; so it is quick.
-POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=5.0)
+POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=1.0)
 
 #: The broker tells the last will after one and a half of these, if the line is dead rather than closed.
 KEEPALIVE_S = 30
 #: paho's pause between two attempts to connect, doubled from the first to the second: a broker that is back is to have its
 #: states within five seconds, and asking a host of the house so often costs nothing.
-RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 4
+RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 3
 #: How long open() waits for the broker's first answer; paho goes on trying behind it.
 OPEN_WAIT_S = 3.0
 #: Waits of close(): for the farewell to be acknowledged, and for paho's thread to end. Together less than five seconds.
