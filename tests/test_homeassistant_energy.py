@@ -1,6 +1,6 @@
 """A real Home Assistant's Energy dashboard and long-term statistics: all is accepted, and a new meter is no jump.
 
-Takes up to five minutes, for Home Assistant makes its statistics at the clock's full five minutes.
+Takes six minutes at most, for Home Assistant makes its statistics at the clock's full five minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.hass import HomeAssistant, until
 from tests.meter_with_gas import reading
 from tests.services import Mosquitto
 
-pytestmark = pytest.mark.homeassistant
+pytestmark = [pytest.mark.homeassistant, pytest.mark.patient]
 
 MAIN = "p1monitor-abc123-home-"
 #: It makes them ten seconds later, of the five minutes that are over; all that is told is to lie in one of them.
