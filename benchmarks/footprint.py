@@ -142,7 +142,7 @@ class Page:
 
 def flood(client: socket.socket, page: Page, process: int, begin: int, days: int) -> Iterator[Used]:
     """Some days as fast as they are kept; memory at the end of each."""
-    sent = 0
+    sent = page.kept()[0]
     for day in range(days):
         for piece in range(begin + day * DAY_S, begin + (day + 1) * DAY_S, PIECE):
             client.sendall(b"".join(telegram(moment) for moment in range(piece, piece + PIECE)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from threading import Event
 from types import FrameType, TracebackType
@@ -14,7 +12,7 @@ from typing import Protocol, Self
 from p1monitor import __version__, listen, sdnotify, sources
 from p1monitor.afresh import afresh
 from p1monitor.clock import SYSTEM, Clock
-from p1monitor.fanout import Fanout, SinkRunner
+from p1monitor.fanout import STOP_S, Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
 from p1monitor.p1.records import Reading, Received
@@ -24,9 +22,9 @@ from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.own_events import KILLED, STARTED, STOPPED, own_event
 from p1monitor.settings import MeterSettings, Settings
-from p1monitor.sinks import House, Policy, Sink, Spent
+from p1monitor.sinks import House, Policy, Sink
 from p1monitor.sizes import sizes
-from p1monitor.spent import spent
+from p1monitor.spent import Spending
 from p1monitor.status import Status
 from p1monitor.terms import terms
 
@@ -57,8 +55,9 @@ class Daemon:
         profiles = {meter.name: meter.profile for meter in settings.meters}
         self.live = Live(names, profiles)
         self._store = store.Store(settings.history.path) if settings.history else None
-        # For what asks by itself, once a minute: nobody looks, so nothing is to be saved for it
+        # For what asks by itself, now and then: nobody looks, so nothing is to be saved for it
         self._unseen = queries.Queries(settings.history.path) if settings.history else None
+        self._spending = Spending(self._unseen) if self._unseen else None
         self._host = HostClock(clock)
         self.house = House(
             installation=self._store.installation() if self._store else "p1monitor",
@@ -68,7 +67,7 @@ class Daemon:
             stale_after=self.status.stale_after,
             knows_time=self._host.trusted,
             frames=self.status.frames,
-            spent=self._spent,
+            spent=self._spending.of if self._spending else lambda _: {},
             profiles=profiles,
         )
         self._terms = {meter.name: terms(meter) for meter in settings.meters}
@@ -114,8 +113,11 @@ class Daemon:
             self._tell(reader.meter, STOPPED.format(__version__))
         if self._store:
             self._store.note(LIFE, ENDED)
+        until = self._clock.monotonic() + STOP_S
         for runner in self._runners:
-            if not runner.stop():
+            runner.end()
+        for runner in self._runners:
+            if not runner.stop(max(until - self._clock.monotonic(), 0.0)):
                 log.warning("%s did not stop in time; it is left behind", runner.name)
         if self._server is not None:
             self._server.close()
@@ -239,9 +241,6 @@ class Daemon:
 
     def _memory_of(self, meter: str) -> Memory | None:
         return next((reader.memory for reader in self.readers if reader.meter == meter), self._memories.get(meter))
-
-    def _spent(self, meter: str, at: datetime) -> Mapping[str, Spent]:
-        return spent(self._unseen, meter, at) if self._unseen else {}
 
     def _dropped(self, key: str, number: int) -> None:
         self.status.count(f"refused:{key}", number, sink="recorder")

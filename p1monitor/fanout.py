@@ -15,7 +15,7 @@ from p1monitor.status import Status
 
 log = logging.getLogger(__name__)
 
-#: How long a sink may take to finish at the end. They stop one after another; the unit allows thirty seconds for all.
+#: How long a sink may take to finish at the end; they do it all at once. The unit allows thirty seconds for everything.
 STOP_S = 5.0
 #: The longest that a server's Retry-After is believed: nobody means days.
 RETRY_AFTER_MOST_S = 600.0
@@ -73,11 +73,15 @@ class SinkRunner:
             self._tell()
             self._wake.notify()
 
-    def stop(self, timeout: float = STOP_S) -> bool:
-        """Deliver what is queued, once, and close. False if the sink did not come back in time; it is then left alone."""
+    def end(self) -> None:
+        """Begin to stop: deliver what is queued, once, and close. Waits for nobody."""
         self._stop.set()
         with self._wake:
             self._wake.notify()
+
+    def stop(self, timeout: float = STOP_S) -> bool:
+        """End, and wait for it. False if the sink did not come back in time; it is then left alone."""
+        self.end()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

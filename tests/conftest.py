@@ -12,7 +12,12 @@ from tests.services import chromium, mosquitto, victoria
 __all__ = ["chromium", "mosquitto", "victoria"]
 
 #: Marker -> the environment variable that brings what the marked tests need.
-WANTED_BY = {"corpus": "P1MONITOR_CORPUS", "homeassistant": "P1MONITOR_HASS", "cleanroot": "P1MONITOR_CLEANROOT"}
+WANTED_BY = {
+    "corpus": "P1MONITOR_CORPUS",
+    "homeassistant": "P1MONITOR_HASS",
+    "cleanroot": "P1MONITOR_CLEANROOT",
+    "patient": "P1MONITOR_PATIENT",
+}
 
 
 def pytest_sessionstart() -> None:

@@ -77,12 +77,14 @@ class Line:
         self.server = socket.create_server(("127.0.0.1", self.port))
         self.server.settimeout(DEADLINE_S)
 
-    def send(self) -> None:
+    def send(self) -> bytes:
         assert self.server
         if self.client is None:
             self.client, _ = self.server.accept()
         self.sent += 1
-        self.client.sendall(render(MODEL.telegram(datetime.fromtimestamp(1_700_000_000 + self.sent, UTC), 0)))
+        frame = render(MODEL.telegram(datetime.fromtimestamp(1_700_000_000 + self.sent, UTC), 0))
+        self.client.sendall(frame)
+        return frame
 
     def pull(self) -> None:
         for end in (self.client, self.server):

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from p1monitor.p1.records import Measurement
+from p1monitor.p1.records import Measurement, Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House, Spent
 from p1monitor.sinks.dsmr_reader import Tree
@@ -31,7 +31,7 @@ DAY["gas_m3"] = "9.999"  # which the reading knows better
 MONTH = {"energy_import_kwh": "120.001", "energy_export_kwh": "33.000", "gas_m3": "45.100"}
 
 
-def spent(_meter: str, _at: datetime) -> Mapping[str, Spent]:
+def spent(_reading: Reading) -> Mapping[str, Spent]:
     return {period: {name: Decimal(text) for name, text in told.items()} for period, told in (("day", DAY), ("month", MONTH))}
 
 

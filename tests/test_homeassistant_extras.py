@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from p1monitor.p1.records import Received
+from p1monitor.p1.records import Reading, Received
 from p1monitor.sinks import House, Spent
 from p1monitor.sinks.health import EVERY_S, LOOKS, Health
 from p1monitor.sinks.homeassistant import ANNOUNCED_MOST, recalled
@@ -136,16 +135,16 @@ def test_what_was_used_this_month_is_told_where_the_history_knows_it() -> None:
     used = {"energy_import_kwh": Decimal("120.001"), "energy_import_t1_kwh": Decimal(1), "gas_m3": Decimal("45.100")}
     asked = []
 
-    def spent(meter: str, at: datetime) -> Mapping[str, Spent]:
-        asked.append((meter, at))
-        return {"month": used if len(asked) > 1 else {}}
+    def spent(reading: Reading) -> Mapping[str, Spent]:
+        asked.append(reading.seq)
+        return {"month": used if reading.seq == 3 else {}}
 
     kept = Retained(replace(HOUSE, spent=spent), TOPICS, 10)
     first = kept.take(reading(1), 0.0)
     assert "p1monitor/home/month" not in first
     assert not [name for name in components(first[MAIN]) if name.startswith("month")]
-    assert MAIN not in kept.take(reading(2), EVERY_S - 1)
-    then = kept.take(reading(3), EVERY_S)
+    assert MAIN not in kept.take(reading(2), 5.0)
+    then = kept.take(reading(3), 10.0)
     assert json.loads(then["p1monitor/home/month"]) == {"meter": "home", "energy_import_kwh": 120.001, "gas_m3": 45.1}
     assert {name for name in components(then[MAIN]) if name.startswith("month")} == {"month_energy_import_kwh", "month_gas_m3"}
     gas = components(then[MAIN])["month_gas_m3"]
@@ -155,7 +154,8 @@ def test_what_was_used_this_month_is_told_where_the_history_knows_it() -> None:
         "total_increasing",
         "p1monitor/home/month",
     )
-    assert asked == [("home", reading(1).at), ("home", reading(3).at)]
+    assert kept.take(reading(4), 20.0).keys() == {"p1monitor/home/reading"}, "what is not known for a moment stays as it was"
+    assert asked == [1, 3, 4], "once per interval"
     again = Retained(HOUSE, TOPICS, 10)
     again.recall(MAIN, then[MAIN], 0.0)
     assert not [one for one in components(again.take(reading(4), 0.0)[MAIN]).values() if one.keys() == {"p"}], "it comes again"

@@ -41,7 +41,7 @@ from tests.hass import HomeAssistant, until
 from tests.meter_with_gas import reading
 from p1monitor.p1.records import Event
 from decimal import Decimal
-def spent(meter, at):
+def spent(reading):
     return {"month": {"energy_import_kwh": Decimal("120.001"), "energy_import_t1_kwh": Decimal("1")}}
 told = {"stale_after": lambda _: 5.0, "frames": lambda _: (3, 1), "spent": spent}
 house = House("abc123", ("home",), "0.1.0", "http://127.0.0.1:8080", **told)

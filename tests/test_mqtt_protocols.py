@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -63,6 +64,42 @@ def test_version_5_says_hello_and_goodbye_and_comes_back(mosquitto: Mosquitto, s
 def test_version_5_hears_why_it_is_refused(mosquitto: Mosquitto, settings: MqttSettings) -> None:
     mosquitto.require("meter", "right")
     assert "refuses the user name or the password" in refusal(build(replace(settings, protocol="5"), HOUSE))
+
+
+@pytest.mark.parametrize(("protocol", "told"), [("5", 1), ("3.1.1", 0)])
+def test_what_a_user_may_not_write_is_told_once_where_the_protocol_can(
+    mosquitto: Mosquitto,
+    settings: MqttSettings,
+    clock: Hands,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    protocol: str,
+    told: int,
+) -> None:
+    mosquitto.require("meter", "secret")
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "acl").write_text("user meter\ntopic readwrite p1monitor/#\ntopic read homeassistant/#\ntopic readwrite test/#\n")
+    with mosquitto.configuration.open("a") as more:
+        more.write(f"acl_file {tmp_path}/acl\n")
+    (tmp_path / "acl").chmod(0o700)
+    mosquitto.restart()
+    sink = MqttSink(replace(settings, username="meter", password_file=tmp_path / "password", protocol=protocol), HOUSE, clock)
+    sink.open()
+
+    def kept() -> dict[str, str]:
+        return retained(mosquitto, username="meter", password="secret")
+
+    for seq in range(1, 4):
+        clock.now += 10
+        sink.deliver([reading(seq, monotonic=clock.now)])
+        until(lambda seq=seq: f'"seq":{seq}' in kept().get("p1monitor/home/reading", ""))  # type: ignore[misc]  # bound at once
+
+    sink.deliver(())
+    assert not [topic for topic in kept() if topic.startswith("homeassistant")]
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(said) == told, said
+    assert all("does not take all that we publish (Not authorized)" in one for one in said)
+    sink.close()
 
 
 def test_a_client_certificate_opens_a_broker_that_wants_one(mosquitto: Mosquitto, settings: MqttSettings, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,9 @@ from p1monitor.p1.framer import Framer, Rejected
 from p1monitor.settings import RelaySettings
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.relay import POLICY, build, complete
-from tests.relaykit import HOUSE, SOON_S, read, reading, telegram
+from tests.relaykit import HOUSE, SOON_S, read, reading, telegram, until
+from tests.services import free_port
+from tests.street import NOON, Street
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,19 @@ def test_a_meter_without_crc_gets_one_on_demand() -> None:
     assert frame.crc == "valid"
     whole = telegram(8)
     assert complete(whole, append_crc=True) == whole
+
+
+def test_whoever_listens_gets_it_with_its_crc_where_that_is_set(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    with Street(tmp_path, NOON, models=["dsmr22"], relay=RelaySettings(listen, append_crc=True), history=None) as street:
+        street.round()
+        until(lambda: street.daemon.status.snapshot()["sinks"]["relay"]["accepted"] == 1)
+        whole = complete(street.sent["dsmr22"][-1].frame, append_crc=True)
+        host, _, port = listen.partition(":")
+        with socket.create_connection((host, int(port)), SOON_S) as client:
+            assert read(client, len(whole)) == whole != street.sent["dsmr22"][-1].frame
+        with urllib.request.urlopen(f"{street.url}/api/v1/telegram", timeout=SOON_S) as answer:
+            assert answer.read() == whole
 
 
 def test_a_line_end_is_added_where_the_meter_sends_none() -> None:

@@ -14,13 +14,14 @@ from threading import Lock
 
 from p1monitor.recorder import quality_rows, seconds
 from p1monitor.recorder.event_book import Wanted, look_up
+from p1monitor.recorder.ledger import ELECTRICITY
 from p1monitor.recorder.levels import MINUTE
 from p1monitor.recorder.opening import StoreError, opened_for_reading
 from p1monitor.recorder.rows import TABLES, Table, captured
 from p1monitor.recorder.samples import REGISTERS, VOLTAGES
 from p1monitor.recorder.seconds import Recent
 from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
-from p1monitor.recorder.steps import Known, Peak, capture, gone, powers_of, seen
+from p1monitor.recorder.steps import Known, Peak, Stood, capture, gone, powers_of, seen, stood
 
 #: name in a question -> table
 PROFILES: Mapping[str, str] = {
@@ -139,16 +140,14 @@ class Queries:
 
     def used(self, meter: str, start: float, end: float) -> dict[str, dict[str, float | None]]:
         """How far each register went between two moments, by role; None where it is not known at one of them."""
-        answer: dict[str, dict[str, float | None]] = {}
-        for device, role in self._devices_of(meter, mbus=False):
-            before, after = self._energy(device, start), self._energy(device, end)
-            answer[role] = {name: _gone(before.get(name), after.get(name)) for name in _FLOWS}
-        for device, role in self._devices_of(meter, mbus=True):
-            answer[role] = {
-                name: _gone(self._captured(device, name, start), self._captured(device, name, end))
-                for name in captured(self._db, device)
+        before, after = self.stood(meter, start), self.stood(meter, end)
+        return {
+            role: {
+                name: _gone(role, (before[role].get(name), start), (known.get(name), end))
+                for name in (_FLOWS if role == ELECTRICITY else known)
             }
-        return answer
+            for role, known in after.items()
+        }
 
     def steps(self, meter: str, edges: Sequence[float]) -> dict[str, dict[str, list[float | None]]]:
         """How far each register went from each moment to the next, by role; they add up to what it went in all.
@@ -170,6 +169,16 @@ class Queries:
                 for name in captured(self._db, device)
             }
             answer[role] = self._steps(device, edges, rows)
+        return answer
+
+    def stood(self, meter: str, moment: float) -> dict[str, dict[str, Stood]]:
+        """The registers as they were seen last at a moment, by role, however long ago that was."""
+        answer: dict[str, dict[str, Stood]] = {}
+        for device, role in self._devices_of(meter, mbus=False):
+            answer[role] = stood(seen(self._db, device, moment), self._segments(device))
+        for device, role in self._devices_of(meter, mbus=True):
+            known = {name: capture(self._db, device, name, moment) for name in captured(self._db, device)}
+            answer[role] = stood(known, self._segments(device))
         return answer
 
     def powers(self, meter: str, start: float, end: float) -> dict[str, float | Peak | None]:
@@ -254,34 +263,10 @@ class Queries:
         ]
         return "minute" if first[0] is not None and first[0] <= (first[1] or first[0]) else "load_profile"
 
-    def _energy(self, device: int, moment: float) -> dict[str, int]:
-        """The registers of the electricity meter as they were at a moment, in Wh; empty where that is not known."""
-        best: tuple[object, ...] = (0,)
-        for name in ("minute", "load_profile"):
-            sql = f"""SELECT registers_at, segment, energy_import_wh, energy_export_wh FROM {name}
-                WHERE device = ? AND "end" < ? AND registers_at BETWEEN ? AND ? ORDER BY "end" DESC LIMIT 1"""
-            # The row that the moment lies in may have been seen so far only before it.
-            row = self._db.execute(sql, (device, moment + NEAR_S, moment - NEAR_S, moment)).fetchone()
-            best = max(best, row or (0,), key=lambda one: one[0])
-        if len(best) == 1:
-            return {}
-        offset = next(offset for number, _, offset in self._segments(device) if number == best[1])
-        return {name: value + offset.get(name, 0) for name, value in zip(_FLOWS, best[2:], strict=True) if isinstance(value, int)}
 
-    def _captured(self, device: int, name: str, moment: float) -> int | None:
-        """The register of an M-Bus device as it was at a moment, in thousandths."""
-        sql = """SELECT at, segment, value FROM (
-                SELECT at, segment, value FROM mbus_capture WHERE device = :device AND name = :name
-                    AND at BETWEEN :first AND :moment
-                UNION ALL SELECT registers_at, segment, value FROM mbus_profile WHERE device = :device AND name = :name
-                    AND "end" BETWEEN :first AND :moment + 3600 AND registers_at BETWEEN :first AND :moment)
-            ORDER BY at DESC LIMIT 1"""
-        bound = {"device": device, "name": name, "first": moment - NEAR_CAPTURE_S, "moment": moment}
-        row = self._db.execute(sql, bound).fetchone()
-        if row is None:
-            return None
-        offset = next(offset for number, _, offset in self._segments(device) if number == row[1])
-        return int(row[2]) + offset.get(name, 0)
+def near(role: str) -> int:
+    """How long a register of a device says what it was."""
+    return NEAR_S if role == ELECTRICITY else NEAR_CAPTURE_S
 
 
 def _used(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, object]:
@@ -289,8 +274,11 @@ def _used(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, o
     return {"columns": [heads[index] for index in used], "rows": [[row[index] for index in used] for row in rows]}
 
 
-def _gone(before: int | None, after: int | None) -> float | None:
-    return None if before is None or after is None else (after - before) / 1000
+def _gone(role: str, before: tuple[Stood | None, float], after: tuple[Stood | None, float]) -> float | None:
+    (first, start), (last, end) = before, after
+    if first is None or last is None or min(first.at - start, last.at - end) < -near(role):
+        return None
+    return (last.total - first.total) / 1000
 
 
 __all__ = ["NAMES", "PROFILES", "VOLTAGES", "Queries", "StoreError"]

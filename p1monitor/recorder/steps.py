@@ -29,6 +29,15 @@ class Known(NamedTuple):
     value: int
 
 
+class Stood(NamedTuple):
+    """A register as it was last seen: when, of which physical meter, what it showed, and the total that goes on over them all."""
+
+    at: int
+    equipment_id: str
+    value: int  #: thousandths, as is the total
+    total: int
+
+
 class Peak(NamedTuple):
     """The row of the finest profile in which a power was reached."""
 
@@ -84,6 +93,13 @@ def gone(
         found.append((_total(now, offsets) - _total(before, offsets)) / 1000)
         before = now
     return found
+
+
+def stood(known: Mapping[str, Known | None], segments: Sequence[tuple[int, str, Mapping[str, int]]]) -> dict[str, Stood]:
+    """The registers that are known, each with its meter and total; `segments` are those of the device."""
+    meters = {number: (equipment_id, offset) for number, equipment_id, offset in segments}
+    found = {name: (one, *meters[one.segment]) for name, one in known.items() if one is not None}
+    return {name: Stood(one.at, meter, one.value, one.value + offset.get(name, 0)) for name, (one, meter, offset) in found.items()}
 
 
 def powers_of(db: sqlite3.Connection, device: int, start: float, end: float) -> dict[str, float | Peak | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -66,6 +65,6 @@ class House:
     stale_after: Callable[[str], float] = lambda _: 30.0  #: seconds without a telegram after which a meter is offline
     knows_time: Callable[[], bool] = lambda: True  #: whether the host's clock can be believed, now
     frames: Callable[[str], tuple[int, int]] = lambda _: (0, 0)  #: of a meter: valid telegrams so far, and refused ones
-    #: Of a meter, by its clock: what was used in the "day", "month" and "year" that the moment is in, by the history.
-    spent: Callable[[str, datetime], Mapping[str, Spent]] = lambda _meter, _at: {}
+    #: What was used up to a reading in its "day", "month" and "year", as far as the history reaches back.
+    spent: Callable[[Reading], Mapping[str, Spent]] = lambda _: {}
     profiles: Mapping[str, str] = field(default_factory=dict)  #: of meters, as configured: how their tariffs are called

@@ -6,6 +6,7 @@ stand a few flags and one sentence.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,17 +24,20 @@ from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House, Policy, SinkError, tls
 from p1monitor.sinks.dsmr_reader import Tree
-from p1monitor.sinks.mqtt_words import CHECK_PORT, HANGS_UP, REFUSALS, SILENT, why, word_of
+from p1monitor.sinks.mqtt_words import CHECK_PORT, DENIED, HANGS_UP, REFUSALS, SILENT, why, word_of
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
 
+log = logging.getLogger(__name__)
+
 #: The heartbeat turns ages into statuses. Retrying costs nothing, for paho does the connecting; so it is quick.
-POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=5.0)
+POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=1.0)
 
 #: The broker tells the last will after one and a half of these, if the line is dead rather than closed.
 KEEPALIVE_S = 30
-#: paho's pause between two attempts to connect, doubled from the first to the second.
-RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
+#: paho's pause between two attempts to connect, doubled from the first to the second: a broker that is back is to have its
+#: states within five seconds, and asking a host of the house so often costs nothing.
+RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 3
 #: How long open() waits for the broker's first answer; paho goes on trying behind it.
 OPEN_WAIT_S = 3.0
 #: Waits of close(): for the farewell to be acknowledged, and for paho's thread to end. Together less than five seconds.
@@ -83,6 +87,7 @@ class MqttSink:
         self._answered, self._connected, self._stale, self._born = Event(), Event(), Event(), Event()
         self._announced: deque[tuple[str, str]] = deque(maxlen=ANNOUNCED_MOST)
         self._trouble = f"{self._broker} does not answer yet"
+        self._denied: str | None = None  # why a message was not accepted, until it is told
         self._closing = False
 
     def open(self) -> None:
@@ -107,6 +112,9 @@ class MqttSink:
         changed |= self._retained.ages(now)
         if not self._connected.is_set():
             raise SinkError(self._trouble)
+        if self._denied:  # others may have been accepted, so all goes on
+            log.warning("%s", self._denied)
+            self._denied = ""
         again = self._stale.is_set()
         self._stale.clear()
         try:
@@ -187,6 +195,7 @@ class MqttSink:
         client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)) + QUEUED_COMPAT)
         client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
         client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
+        client.on_publish = self._on_publish
         try:
             settings.host.encode("idna")  # what paho's thread would die of
         except UnicodeError:
@@ -222,6 +231,7 @@ class MqttSink:
             if self._topics.discovery:
                 client.subscribe([(self._topics.birth, 0), (self._topics.announcements, 0)])
             self._trouble = f"the connection to {self._broker} was lost"
+            self._denied = None
             self._stale.set()
             self._connected.set()
         self._answered.set()
@@ -238,6 +248,10 @@ class MqttSink:
         if not self._answered.is_set():
             self._trouble = f"{self._broker} {SILENT if 'alive' in str(reason).lower() else HANGS_UP}{CHECK_PORT}"
             self._answered.set()
+
+    def _on_publish(self, _client: Client, _data: object, _mid: int, reason: ReasonCode, _props: Properties) -> None:
+        if reason.is_failure and self._denied is None:  # told once per connection; MQTT 3.1.1 has no way to say so
+            self._denied = f"{self._broker} {DENIED.format(reason)}"
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         if message.topic == self._topics.birth:

@@ -18,6 +18,7 @@ REFUSALS: Mapping[str, str] = {
     "Client identifier not valid": "refuses our client identifier",
     "Server unavailable": "says that it is not available now",
 }
+DENIED = "does not take all that we publish ({}): check its ACL for [mqtt] topic and discovery"
 #: What a failed attempt means; the first that fits counts. {} is the system's own word for it.
 FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLCertVerificationError, "shows a certificate that is not trusted ({}): check [mqtt] host and ca_file"),

@@ -36,7 +36,7 @@ class Retained:
         self._there: dict[str, dict[str, float]] = {}  # meter -> role -> when a telegram last named it
         self._gone: dict[str, dict[str, dict[str, str]]] = {}  # meter -> role -> name -> platform: to be let go of
         self._tree = tree  # of the first meter: its topics do not say whose they are
-        self._spent: dict[str, tuple[float, Mapping[str, Spent]]] = {}  # meter -> when it was asked, what was used
+        self._months: dict[str, tuple[str, ...]] = {}  # meter -> registers whose use of a month was known once
         self._recalled: set[str] = set()
         self._health = {meter: Health() for meter in house.meters}
         self._looked: dict[str, tuple[float, bool]] = {}  # meter -> when its line was looked at, and whether it spoke
@@ -49,13 +49,18 @@ class Retained:
         self._heard[meter] = max(heard, self._heard.get(meter, heard))
         if reading.received:
             self._came[meter] = reading.received
-        changed = self._months(reading) if self._ask(reading, now) else {}
-        changed |= self._announce(reading, now)
-        if now >= self._due.get(meter, now):
+        due = now >= self._due.get(meter, now)
+        used = self._house.spent(reading) if due else {}
+        if month := _month(used):
+            self._months[meter] = tuple(dict.fromkeys((*self._months.get(meter, ()), *month)))
+        changed = self._announce(reading, now)
+        if due:
             self._due[meter] = now + self._interval * (1 - EARLY)
             changed |= self._hold(self._topics.of(meter, "reading"), reading_text(reading))
+            if month:
+                changed |= self._hold(self._topics.of(meter, "month"), json_text({"meter": meter, **month}))
             if self._tree and meter == self._house.meters[0]:
-                changed |= self._grown(self._tree, reading, now)
+                changed |= self._grown(self._tree, reading, used)
         for device in reading.devices:
             if (text := device_text(reading, device)) is not None:
                 changed |= self._hold(self._topics.of(meter, device.role), text)
@@ -73,27 +78,9 @@ class Retained:
             changed |= self._hold(self._topics.of(meter, "status"), ONLINE if fresh else OFFLINE)
         return changed
 
-    def _ask(self, reading: Reading, now: float) -> bool:
-        """Ask once a minute what was used today, this month, this year: a look into the history."""
-        last, _ = self._spent.get(reading.meter, (-EVERY_S, {}))
-        if reading.at is None or (reading.meter in self._spent and now - last < EVERY_S):
-            return False
-        self._spent[reading.meter] = now, self._house.spent(reading.meter, reading.at)
-        return True
-
-    def _months(self, reading: Reading) -> dict[str, str]:
-        """What was used this month, register by register; rates are left to the registers."""
-        used = {name: value for name, value in self._month(reading.meter).items() if row_of(name)}
-        return self._hold(self._topics.of(reading.meter, "month"), json_text({"meter": reading.meter, **used})) if used else {}
-
-    def _month(self, meter: str) -> Spent:
-        used = self._spent.get(meter, (0.0, {}))[1].get("month", {})
-        return {name: value for name, value in used.items() if not _RATE.search(name)}
-
-    def _grown(self, tree: Tree, reading: Reading, now: float) -> dict[str, str]:
+    def _grown(self, tree: Tree, reading: Reading, used: Mapping[str, Spent]) -> dict[str, str]:
         """What has changed of the topics of DSMR-reader."""
-        told = tree.topics(reading, self._house.frames(reading.meter)[1])
-        told |= periods(self._spent.get(reading.meter, (now, {}))[1])
+        told = tree.topics(reading, self._house.frames(reading.meter)[1]) | periods(used)
         changed: dict[str, str] = {}
         for topic, text in told.items():
             changed |= self._hold(topic, text)
@@ -137,7 +124,7 @@ class Retained:
         meter, changed = reading.meter, self._vanish(reading, now)
         seen = self._seen.get(meter, frozenset()) | entities(reading)
         serials = tuple((device.role, device.equipment_id) for device in reading.devices)
-        months = tuple(self._month(meter))
+        months = self._months.get(meter, ())
         basis = (seen, months, reading.telegram.identification, reading.equipment_id, serials)
         if self._basis.get(meter) == basis:  # what an announcement says changes a few times in a meter's life
             return changed
@@ -169,3 +156,8 @@ class Retained:
             return {}
         self._held[topic] = text
         return {topic: text}
+
+
+def _month(used: Mapping[str, Spent]) -> Spent:
+    """What was used this month, register by register; rates are left to the registers."""
+    return {name: one for name, one in used.get("month", {}).items() if row_of(name) and not _RATE.search(name)}
