@@ -73,7 +73,7 @@ endure: .venv/.dev
 	@$(BIN)/python -m benchmarks.years
 	@$(BIN)/python benchmarks/cuts.py
 	@$(BIN)/python benchmarks/footprint.py
-	@$(BIN)/python benchmarks/away.py
+	@$(BIN)/python benchmarks/no_broker.py
 
 clean:
 	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis
