@@ -234,10 +234,10 @@ class Daemon:
         settings = self._settings
         if settings.web is None:
             return None
-        from p1monitor.webapp import Door, Later, serve  # noqa: PLC0415 - the web server only where there is a page
+        from p1monitor.webapp import Door, Frugal, serve  # noqa: PLC0415 - the web server only where there is a page
 
         door = Door(settings.web, self._clock)  # a password file that is wrong is told now, not to the first who looks
-        return serve(Later(partial(self._page, settings.web, door, webfiles.folder())), settings.web.listen, self.live.close)
+        return serve(Frugal(partial(self._page, settings.web, door, webfiles.folder())), settings.web.listen, self.live.close)
 
     def _page(self, web: WebSettings, door: Door, files: Path) -> WSGIApplication:
         from p1monitor.webapp.app import create_app  # noqa: PLC0415 - Flask only when somebody looks

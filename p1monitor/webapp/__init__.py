@@ -4,7 +4,7 @@ The application itself (`app.py`) is not named here, for it brings Flask: whoeve
 """
 
 from p1monitor.webapp.door import Door, WebError
-from p1monitor.webapp.later import Later
+from p1monitor.webapp.frugal import Frugal
 from p1monitor.webapp.server import Server, serve
 
-__all__ = ["Door", "Later", "Server", "WebError", "serve"]
+__all__ = ["Door", "Frugal", "Server", "WebError", "serve"]
