@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug.test import Client
 
+from p1monitor.daemon import Daemon
 from p1monitor.recorder import Queries, heap
 from p1monitor.recorder.samples import VOLTAGES
 from p1monitor.recorder.seconds import Recent
-from p1monitor.webapp import Frugal
+from p1monitor.settings import MeterSettings, Settings, WebSettings
+from p1monitor.webapp import Frugal, WebError
 from tests.archiving import folder, path
 from tests.readings import METER
 from tests.staged import Staged
@@ -93,6 +95,12 @@ def test_flask_is_loaded_by_the_first_who_looks(tmp_path: Path) -> None:
     before, after = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert before == "False False"
     assert after.startswith('True {"meters":[')
+
+
+def test_a_page_that_must_not_be_is_refused_at_start_though_it_is_made_later(tmp_path: Path) -> None:
+    open_to_all = Settings(meters=(MeterSettings(),), history=None, web=WebSettings(listen="0.0.0.0:0"))
+    with pytest.raises(WebError, match="it wants password_file"), Daemon(open_to_all):
+        pass
 
 
 class Meeting:
