@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from p1monitor.daemon import Daemon
 from p1monitor.recorder import Queries, heap
 from p1monitor.recorder.samples import VOLTAGES
 from p1monitor.recorder.seconds import Recent
-from p1monitor.settings import MeterSettings, Settings, WebSettings
+from p1monitor.settings import MeterSettings, Settings, SourceSettings, WebSettings
 from p1monitor.webapp import Frugal, WebError
 from tests.archiving import folder, path
 from tests.readings import METER
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["folder", "path"]  # fixtures
 
+ROOT = Path(__file__).parent.parent
 BEGIN = 1_781_522_400
 PIECES, PIECE = 20_000, 1000
 
@@ -98,7 +100,11 @@ def test_flask_is_loaded_by_the_first_who_looks(tmp_path: Path) -> None:
 
 
 def test_a_page_that_must_not_be_is_refused_at_start_though_it_is_made_later(tmp_path: Path) -> None:
-    open_to_all = Settings(meters=(MeterSettings(),), history=None, web=WebSettings(listen="0.0.0.0:0"))
+    open_to_all = Settings(
+        meters=(MeterSettings(source=SourceSettings(type="tcp", host="127.0.0.1", port=9)),),
+        history=None,
+        web=WebSettings(listen="0.0.0.0:0"),
+    )
     with pytest.raises(WebError, match="it wants password_file"), Daemon(open_to_all):
         pass
 
@@ -145,8 +151,29 @@ def test_an_answer_that_fails_gives_its_turn_back() -> None:
     def broken(_environ: Any, _start_response: Any) -> Iterable[bytes]:
         raise ValueError("no answer")
 
-    page = Client(Frugal(lambda: broken))
-    for _ in range(2):
-        with pytest.raises(ValueError, match="no answer"):
-            page.get("/api/v1/series")
-    assert page.application._turn.acquire(blocking=False)
+    page = Frugal(lambda: broken)
+    with pytest.raises(ValueError, match="no answer"):
+        Client(page).get("/api/v1/series")
+    assert page._turn.acquire(blocking=False)
+
+
+#: What the daemon imports: is anything of it not compiled?
+COMPILED = """
+import sys
+from pathlib import Path
+import p1monitor.cli, p1monitor.daemon, p1monitor.webapp.app, p1monitor.sinks.mqtt, p1monitor.sources.tcp
+files = {name: Path(getattr(module, "__cached__", None) or "/") for name, module in sys.modules.items()}
+print(p1monitor.daemon.__doc__, [name for name, file in files.items() if not file.exists()])
+"""
+
+
+def test_all_that_the_service_imports_was_compiled_as_it_runs_it(tmp_path: Path) -> None:
+    unit = (ROOT / "systemd" / "p1monitor.service").read_text()
+    install = (ROOT / "systemd" / "install.sh").read_text()
+    assert "\nEnvironment=PYTHONOPTIMIZE=2\nEnvironment=PYTHONPYCACHEPREFIX=/opt/p1monitor/compiled\n" in unit
+    assert 'compile.sh" "$opt/bin/python" "$opt/compiled"' in install
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONOPTIMIZE": "2", "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    subprocess.run([str(ROOT / "systemd" / "compile.sh"), sys.executable, str(tmp_path)], env=environment, check=True)
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    done = subprocess.run([sys.executable, "-c", COMPILED], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "None []\n"
