@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,10 +81,10 @@ def telegram(moment: int) -> bytes:
     return render(MODEL.telegram(datetime.fromtimestamp(moment, UTC), SEED))
 
 
-def environment() -> dict[str, str]:
-    """Ours, with what the service's unit sets."""
+def environment(compiled: Path) -> dict[str, str]:
+    """Ours, with what the service's unit sets; what is compiled lies in a folder of ours."""
     found = [line.partition("=")[2].split("=", 1) for line in UNIT.read_text().splitlines() if line.startswith("Environment=")]
-    return {**os.environ, "PYTHONPATH": str(ROOT), **dict(found)}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **dict(found), "PYTHONPYCACHEPREFIX": str(compiled)}
 
 
 class Page:
@@ -190,10 +190,10 @@ def tell(what: str, measured: tuple[Used, float]) -> float:
     return now.resident
 
 
-def started(stack: ExitStack, arguments: list[str]) -> int:
+def started(stack: ExitStack, arguments: list[str], environment: Mapping[str, str]) -> int:
     """Start a process that ends with the stack."""
     command = [sys.executable, *arguments]
-    process = stack.enter_context(subprocess.Popen(command, env=environment(), cwd="/", stderr=subprocess.DEVNULL))
+    process = stack.enter_context(subprocess.Popen(command, env=environment, cwd="/", stderr=subprocess.DEVNULL))
     stack.callback(process.send_signal, signal.SIGTERM)
     return process.pid
 
@@ -210,19 +210,23 @@ def measure(folder: Path, stack: ExitStack, days: int, seconds: float) -> list[s
         f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[web]\nlisten = "127.0.0.1:{page.port}"\n'
     )
     command = ["-m", "p1monitor", "run", "-c", str(folder / "config.toml")]
+    compiled = folder / "compiled"
+    service = environment(compiled)
+    # As when it is installed: what compiling takes is not the daemon's
+    subprocess.run(["sh", str(UNIT.parent / "compile.sh"), sys.executable, str(compiled)], env=service, check=True)
     begin = int(time.time()) - days * DAY_S - WARM_S - HOUR_S
     ended, lost = [], 0
     with ExitStack() as week:
-        daemon = started(week, command)
+        daemon = started(week, command, service)
         ours = week.enter_context(listener.accept()[0])
         for day, now in enumerate(flood(ours, page, daemon, begin, days), 1):
             ended.append(now.resident)
             print(f"  after simulated day {day}: {now.resident:.1f} MiB", flush=True)
         lost = page.kept()[1]
-    daemon = started(stack, command)
+    daemon = started(stack, command, service)
     ours = stack.enter_context(listener.accept()[0])
     moment = warm(ours, begin + days * DAY_S)
-    bridge = started(stack, ["-c", BRIDGE, str(port), str(broker.port)])
+    bridge = started(stack, ["-c", BRIDGE, str(port), str(broker.port)], os.environ)
     theirs = stack.enter_context(listener.accept()[0])
     over = threading.Event()
     stack.callback(over.set)
@@ -251,8 +255,6 @@ def main() -> int:
     options.add_argument("--days", type=int, default=7, help="simulated days before it is measured")
     options.add_argument("--seconds", type=float, default=30.0, help="of each measurement")
     arguments = options.parse_args()
-    # The service's program is compiled when it is installed: what compiling takes is not the daemon's.
-    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "p1monitor")], check=True)
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         faults = measure(Path(name), stack, arguments.days, arguments.seconds)
     print("; ".join(faults) or "well")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 from functools import partial
+from pathlib import Path
 from threading import Event
 from types import FrameType, TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from p1monitor import __version__, listen, sdnotify, sources
+from p1monitor import __version__, listen, sdnotify, sources, webfiles
 from p1monitor.afresh import afresh
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import STOP_S, Fanout, SinkRunner
@@ -21,12 +22,17 @@ from p1monitor.recorder import queries, recorder, store
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.own_events import KILLED, STARTED, STOPPED, own_event
-from p1monitor.settings import MeterSettings, Settings
+from p1monitor.settings import MeterSettings, Settings, WebSettings
 from p1monitor.sinks import House, Policy, Sink
 from p1monitor.sizes import sizes
 from p1monitor.spent import Spending
 from p1monitor.status import Status
 from p1monitor.terms import terms
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from p1monitor.webapp import Door
 
 log = logging.getLogger(__name__)
 
@@ -232,12 +238,19 @@ class Daemon:
         settings = self._settings
         if settings.web is None:
             return None
-        from p1monitor.webapp import create_app, serve  # noqa: PLC0415 - Flask only where there is a page
+        from p1monitor.webapp import Door, Frugal, serve  # noqa: PLC0415 - the web server only where there is a page
 
+        door = Door(settings.web, self._clock)  # a password file that is wrong is told now, not to the first who looks
+        return serve(Frugal(partial(self._page, settings.web, door, webfiles.folder())), settings.web.listen, self.live.close)
+
+    def _page(self, web: WebSettings, door: Door, files: Path) -> WSGIApplication:
+        from p1monitor.webapp.app import create_app  # noqa: PLC0415 - Flask only when somebody looks
+
+        settings = self._settings
         append_crc = settings.relay is not None and settings.relay.append_crc
         told = partial(sizes, settings.history.path if settings.history else None)
-        app = create_app(self.live, self._queries, self.status, settings.web, self._clock, append_crc=append_crc, sizes=told)
-        return serve(app, settings.web.listen)
+        asked, status = self._queries, self.status
+        return create_app(self.live, asked, status, web, self._clock, door=door, web=files, append_crc=append_crc, sizes=told)
 
     def _memory_of(self, meter: str) -> Memory | None:
         return next((reader.memory for reader in self.readers if reader.meter == meter), self._memories.get(meter))

@@ -122,6 +122,9 @@ keep_history
 install -d "$PREFIX/usr/local/bin"
 ln -sf /opt/p1monitor/bin/p1monitor "$PREFIX/usr/local/bin/p1monitor"
 say "$("$opt/bin/p1monitor" --version) is in $opt"
+if [ -z "$PREFIX" ]; then # elsewhere nothing is started
+  sh "$here/compile.sh" "$opt/bin/python" "$opt/compiled" || say "it could not be compiled beforehand, so each start does that"
+fi
 
 # The cable's name
 install -D -m 644 "$here/99-p1monitor.rules" "$PREFIX/etc/udev/rules.d/99-p1monitor.rules"

@@ -19,7 +19,7 @@ from p1monitor.recorder import Queries, recorder
 from p1monitor.recorder.store import Store
 from p1monitor.settings import HistorySettings, WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from tests.webhouse import METER, House, Moment
 
 #: A Monday evening, the day after the clocks went forward, by the meter's clock.

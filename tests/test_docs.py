@@ -17,7 +17,7 @@ from p1monitor.p1.meters import MODELS
 from p1monitor.p1.scenes import KINDS
 from p1monitor.settings import MeterSettings, SourceSettings, Thresholds, WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from tests.test_floors import FLOORS
 
 ROOT = Path(__file__).parent.parent

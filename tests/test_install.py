@@ -18,7 +18,7 @@ from p1monitor import config
 from p1monitor.password import verify
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [ROOT / "systemd" / "install.sh", ROOT / "systemd" / "uninstall.sh", *sorted((ROOT / "tests").glob("*.sh"))]
+SCRIPTS = [*sorted((ROOT / "systemd").glob("*.sh")), *sorted((ROOT / "tests").glob("*.sh"))]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

@@ -26,7 +26,7 @@ from p1monitor.p1.records import Event, Received
 from p1monitor.recorder import Queries
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from p1monitor.webapp.ask import NO_VOLTAGE, SPANS
 from p1monitor.webapp.openapi import ROUTES, document
 from tests.lines import FakeClock

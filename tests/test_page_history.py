@@ -23,7 +23,7 @@ from p1monitor.recorder.queries import Queries
 from p1monitor.recorder.store import Store
 from p1monitor.settings import HistorySettings, WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from tests.browser import DESK, PHONE, Open, clock, house, visit
 from tests.webhouse import METER, WINTER, House, Moment
 

@@ -18,7 +18,7 @@ from p1monitor.p1.records import Event, QualityRow
 from p1monitor.recorder import Queries, Store
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from p1monitor.webapp.report import phases
 from tests.readings import WINTER
 from tests.storing import METER, Meter

@@ -22,7 +22,7 @@ from p1monitor.recorder.seconds import RECENT_MOST, Recent
 from p1monitor.recorder.streams import PackingError
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from tests.archiving import folder, path
 from tests.readings import METER
 from tests.staged import Staged

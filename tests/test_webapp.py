@@ -14,7 +14,7 @@ from p1monitor.live import Live
 from p1monitor.p1.records import Received
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 from tests.webhouse import METER, NOON, WINTER, History, House, Moment, client, clock, house, reading_of
 
 __all__ = ["client", "clock", "house"]  # fixtures

@@ -78,4 +78,4 @@ def test_the_server_stops_with_streams_open(house: House) -> None:
 def test_an_address_that_is_taken_is_one_sentence(house: House) -> None:
     url = house.open()
     with pytest.raises(WebError, match="cannot listen there: Address already in use"):
-        serve(house.app, url.removeprefix("http://"))
+        serve(house.app, url.removeprefix("http://"), house.live.close)

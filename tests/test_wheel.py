@@ -55,7 +55,7 @@ def expected() -> set[str]:
     vendor = {f"p1monitor/web/vendor/{name}" for name in ("uPlot.iife.min.js", "uPlot.min.css", "uPlot.LICENSE")}
     by_hand = {
         f"{NAME}.data/data/share/p1monitor/{name}"
-        for name in ("p1monitor.service", "99-p1monitor.rules", "config.example.toml", "install.sh", "uninstall.sh")
+        for name in ("p1monitor.service", "99-p1monitor.rules", "config.example.toml", "install.sh", "compile.sh", "uninstall.sh")
     }
     about = {f"{NAME}.dist-info/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
     return modules | page | vendor | by_hand | about | {"p1monitor/py.typed"}

@@ -20,7 +20,8 @@ from p1monitor.p1.records import Measurement, Reading, Received
 from p1monitor.p1.telegram import Telegram, data_object, parse, render
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
-from p1monitor.webapp import Server, create_app, serve
+from p1monitor.webapp import Server, serve
+from p1monitor.webapp.app import create_app
 
 WINTER = timezone(timedelta(hours=1))
 NOON = datetime(2026, 1, 15, 14, 35, 2, tzinfo=WINTER)
@@ -189,7 +190,7 @@ class House:
 
     def open(self, port: int = 0) -> str:
         """Start the server; its URL."""
-        self.server = serve(self.app, f"127.0.0.1:{port}")
+        self.server = serve(self.app, f"127.0.0.1:{port}", self.live.close)
         return f"http://127.0.0.1:{self.server.port}"
 
     def come(self, reading: Reading, meter: str = METER) -> None:

@@ -82,20 +82,17 @@ class Writer:
 
 
 class Column:
-    """A column of numbers that is made when it is asked for."""
+    """A column of numbers that is made when it is asked for, each time anew: all of an hour at once would be two megabytes."""
 
-    __slots__ = ("_make", "_values")
+    __slots__ = ("_make",)
 
     def __init__(self, make: Callable[[], Sequence[int]]) -> None:
         self._make = make
-        self._values: Sequence[int] | None = None
 
     @property
     def values(self) -> Sequence[int]:
         """The numbers, one for each row."""
-        if self._values is None:
-            self._values = self._make()
-        return self._values
+        return self._make()
 
 
 class Source:

@@ -21,7 +21,7 @@ from p1monitor.settings import WebSettings
 from p1monitor.webapp import payload, tables
 from p1monitor.webapp.arguments import Refused
 from p1monitor.webapp.ask import Answers, Queries
-from p1monitor.webapp.door import Door, WebError
+from p1monitor.webapp.door import Door
 
 #: Streams at once: each holds one of the server's 16 threads. The page polls where there is none left.
 STREAMS = 10
@@ -56,12 +56,13 @@ def create_app(
     settings: WebSettings,
     clock: Clock = SYSTEM,
     *,
+    door: Door | None = None,
     web: Path | None = None,
     append_crc: bool = False,
     sizes: Callable[[], Mapping[str, float]] = dict,
 ) -> Flask:
-    """The application for these meters. `queries` is None where no history is kept."""
-    door = Door(settings, clock)
+    """The application for these meters. `queries` is None where no history is kept; the door is that of the settings."""
+    door = door or Door(settings, clock)
     app = Flask("p1monitor", static_folder=None)
     app.secret_key = door.secret
     app.config.update(
@@ -71,9 +72,8 @@ def create_app(
         PERMANENT_SESSION_LIFETIME=timedelta(days=LOGIN_DAYS),
         MAX_CONTENT_LENGTH=8 * 1024,
     )
-    app.extensions["p1monitor_close"] = live.close
     _guard(app, door)
-    _pages(app, door, web or _folder())
+    _pages(app, door, web or webfiles.folder())
     answers = Answers(live, queries, status.snapshot, clock, append_crc=append_crc)
     _answers(app, answers)
     _others(app, answers, status, sizes)
@@ -242,13 +242,6 @@ def _events(meter: str, first: Reading | None, subscription: Subscription, clock
 
 def _event(meter: str, reading: Reading | None, clock: Clock) -> str:
     return f"data: {payload.text_of(payload.live(meter, reading, clock.monotonic()))}\n\n"
-
-
-def _folder() -> Path:
-    try:
-        return webfiles.folder()
-    except FileNotFoundError as error:
-        raise WebError(str(error)) from error
 
 
 def _json(answer: object, status: int = 200) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from p1monitor import listen as addresses
 from p1monitor.webapp.door import WebError
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from _typeshed.wsgi import WSGIApplication
 
 #: A stream holds one thread; with ten streams at most, six stay for everything else.
 THREADS = 16
@@ -33,9 +34,9 @@ CLOSE_S = 4
 class Server:
     """A running web server. `close` ends it within five seconds."""
 
-    def __init__(self, app: Flask, listen: str) -> None:
+    def __init__(self, app: WSGIApplication, listen: str, end_streams: Callable[[], object]) -> None:
         host, port = addresses.split(listen)
-        self._app = app
+        self._end_streams = end_streams
         self._stop = Event()
         self._sockets: dict[int, Any] = {}  # waitress's own table of channels; its types are not public
         try:
@@ -61,7 +62,7 @@ class Server:
 
     def close(self) -> None:
         """End the streams, answer what is at hand, stop listening."""
-        self._app.extensions["p1monitor_close"]()
+        self._end_streams()
         self._stop.set()
         self._thread.join(CLOSE_S + 1.0)
 
@@ -81,9 +82,9 @@ def _port(server: MultiSocketServer | BaseWSGIServer) -> int:
     return int(server.effective_port)  # type: ignore[attr-defined]  # the stubs leave it out
 
 
-def serve(app: Flask, listen: str) -> Server:
-    """Serve an app made by `create_app`. Raises WebError if the address cannot be had."""
+def serve(app: WSGIApplication, listen: str, end_streams: Callable[[], object]) -> Server:
+    """Serve an application, whose streams end when they are told so. Raises WebError if the address cannot be had."""
     # A line per closed browser tab otherwise, and one per full queue; its real troubles are errors.
     logging.getLogger("waitress").setLevel(logging.WARNING)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    return Server(app, listen)
+    return Server(app, listen, end_streams)
