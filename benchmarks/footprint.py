@@ -81,10 +81,13 @@ def telegram(moment: int) -> bytes:
     return render(MODEL.telegram(datetime.fromtimestamp(moment, UTC), SEED))
 
 
-def environment(compiled: Path) -> dict[str, str]:
-    """Ours, with what the service's unit sets; what is compiled lies in a folder of ours."""
+def environment(folder: Path) -> dict[str, str]:
+    """Ours, with what the service's unit sets; compiled as when it is installed, for what compiling takes is not the daemon's."""
     found = [line.partition("=")[2].split("=", 1) for line in UNIT.read_text().splitlines() if line.startswith("Environment=")]
-    return {**os.environ, "PYTHONPATH": str(ROOT), **dict(found), "PYTHONPYCACHEPREFIX": str(compiled)}
+    compiled = folder / "compiled"
+    service = {**os.environ, "PYTHONPATH": str(ROOT), **dict(found), "PYTHONPYCACHEPREFIX": str(compiled)}
+    subprocess.run(["sh", str(UNIT.parent / "compile.sh"), sys.executable, str(compiled)], env=service, check=True)
+    return service
 
 
 class Page:
@@ -210,10 +213,7 @@ def measure(folder: Path, stack: ExitStack, days: int, seconds: float) -> list[s
         f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[web]\nlisten = "127.0.0.1:{page.port}"\n'
     )
     command = ["-m", "p1monitor", "run", "-c", str(folder / "config.toml")]
-    compiled = folder / "compiled"
-    service = environment(compiled)
-    # As when it is installed: what compiling takes is not the daemon's
-    subprocess.run(["sh", str(UNIT.parent / "compile.sh"), sys.executable, str(compiled)], env=service, check=True)
+    service = environment(folder)
     begin = int(time.time()) - days * DAY_S - WARM_S - HOUR_S
     ended, lost = [], 0
     with ExitStack() as week:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.footprint import DAY_S, GROWTH_MOST, ROOT, Page, flood, started, telegram
+from benchmarks.footprint import DAY_S, GROWTH_MOST, Page, environment, flood, started, telegram
 from tests.mqttkit import Subscriber, until
 from tests.services import Mosquitto, free_port
 
@@ -39,7 +38,7 @@ def measure(folder: Path, stack: ExitStack) -> list[str]:
         f'[[meter]]\n[meter.source]\ntype = "tcp"\nhost = "127.0.0.1"\nport = {port}\n[history]\npath = "history.sqlite"\n'
         f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[web]\nlisten = "127.0.0.1:{page.port}"\n'
     )
-    daemon = started(stack, ["-m", "p1monitor", "run", "-c", str(folder / "config.toml")])
+    daemon = started(stack, ["-m", "p1monitor", "run", "-c", str(folder / "config.toml")], environment(folder))
     cable = stack.enter_context(listener.accept()[0])
     begin = int(time.time()) - 2 * DAY_S
     (with_broker,) = flood(cable, page, daemon, begin, 1)
@@ -69,7 +68,6 @@ def measure(folder: Path, stack: ExitStack) -> list[str]:
 def main() -> int:
     """Run it."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args()
-    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "p1monitor")], check=True)
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         faults = measure(Path(name), stack)
     print("; ".join(faults) or "well")

@@ -22,7 +22,7 @@ from p1monitor.sinks import House
 from p1monitor.sinks.homeassistant import Announcer, entities
 from p1monitor.sinks.topics import Topics
 from p1monitor.status import Status
-from p1monitor.webapp import create_app
+from p1monitor.webapp.app import create_app
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
 
