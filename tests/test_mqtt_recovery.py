@@ -121,6 +121,7 @@ def test_all_is_right_again_five_seconds_after_a_kill(mosquitto: Mosquitto, fold
                 one.kill()
             assert within(lambda: all(subscriber.last(f"{topic}/status") == "offline" for topic in DAEMONS)) < RIGHT_S
     with daemons(folder) as second:
+        until(lambda: (folder / "log").read_text().count("started: ") == 2 * len(DAEMONS))
         assert within(lambda: right(mosquitto)) < RIGHT_S
         for one in second:
             one.terminate()
