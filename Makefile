@@ -65,12 +65,14 @@ getstarted: wheel
 
 # A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? And the daemon on a simulated meter
 # that sends without a pause: does it keep up, and does its memory stay?
-# Then three years against the truth, and two hundred kills and as many power cuts: is anything lost?
+# Then three years against the truth, a month of power quality without a false event, and two hundred kills and as many power
+# cuts: is anything lost?
 # And what it takes of memory, beside dsmr_parser and paho, after a week of telegrams; and after a day without its broker.
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/flips.py --telegrams $(TELEGRAMS)
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
 	@$(BIN)/python -m benchmarks.years
+	@$(BIN)/python benchmarks/month.py
 	@$(BIN)/python benchmarks/cuts.py
 	@$(BIN)/python benchmarks/footprint.py
 	@$(BIN)/python benchmarks/no_broker.py

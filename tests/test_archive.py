@@ -248,7 +248,7 @@ class Little:
     """A disk that is nearly full, or is not."""
 
     def __init__(self, found: os.statvfs_result, *, full: bool) -> None:
-        self.f_blocks, self.f_frsize = found.f_blocks, found.f_frsize
+        self.f_blocks, self.f_frsize, self.f_flag = found.f_blocks, found.f_frsize, found.f_flag
         self.f_bavail = 0 if full else found.f_blocks
 
 
