@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from p1monitor.p1 import tariffs
 from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.records import Measurement, Reading
 from p1monitor.settings import InfluxSettings, MqttSettings, RelaySettings
