@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from p1monitor.p1 import tariffs
 from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.records import Measurement, Reading
 from p1monitor.settings import InfluxSettings, MqttSettings, RelaySettings
@@ -203,7 +204,7 @@ def test_the_page_shows_every_value(town: Town, chromium: Browser, model: str, s
         for name, one in rows:
             row = row_of(name)
             assert row is not None
-            text = seen[row.title]
+            text = seen[tariffs.titled(row.title, name, tariffs.labels("auto", sent))]
             if isinstance(one.value, Decimal):
                 assert Decimal(text.replace(",", "").replace("−", "-")) == one.value, name
             elif isinstance(one.value, str) or one.value is None:
