@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from p1monitor.recorder import summaries
 from p1monitor.recorder.blocks import BlockError
 from p1monitor.recorder.kept import Kept, reading
 from p1monitor.recorder.ledger import Stamp
@@ -32,7 +33,10 @@ def remade(
         for meter in past.archived():
             again = _again(past, meter, store.recorded(meter), profile_of(meter))
             try:
-                yield meter, rebuild(store, meter, again, load, billing_day_of(meter))
+                made = rebuild(store, meter, again, load, billing_day_of(meter))
+                with store.transaction():
+                    changed = summaries.made_again(store, store.meter(meter), past.packed(meter), past.shapes)
+                yield meter, made._replace(others={**made.others, **({"summary": changed} if changed else {})})
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(sentence(store.path, error)) from error
 
