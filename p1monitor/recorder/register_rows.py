@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from p1monitor.p1.catalogue import DEVICE_REGISTERS
 from p1monitor.recorder.levels import DAY_S, HOUR_S, MINUTE
 from p1monitor.recorder.rows import TABLES, captured, column
 from p1monitor.recorder.samples import REGISTERS
@@ -21,6 +22,10 @@ from p1monitor.recorder.steps import Known, capture, seen
 
 #: Between a role and the name of its register: gas_2/gas_m3.
 OF = "/"
+
+
+#: Every name of a register that has a profile: of the electricity meter, and of whatever else may be connected to it.
+NAMES = (*REGISTERS, *DEVICE_REGISTERS)
 
 
 class Register(NamedTuple):
