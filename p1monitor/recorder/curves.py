@@ -13,7 +13,7 @@ from p1monitor.recorder.levels_of import READINGS, READINGS_MOST_S, Level, Quest
 from p1monitor.recorder.measured import GAUGES
 from p1monitor.recorder.recent import Recent
 from p1monitor.recorder.register_rows import Register
-from p1monitor.recorder.series import Cells, answer, even, fewer, folded, put, singles
+from p1monitor.recorder.series import Axis, Cells, answer, even, fewer, folded, put, singles
 from p1monitor.recorder.told import Told, together
 
 #: A reading says nothing of the time before it if the one before came longer ago.
@@ -40,21 +40,20 @@ def series(
     sql = "SELECT d.id FROM device d JOIN meter m ON m.id = d.meter WHERE m.name = ? AND d.role = 'electricity'"
     device = db.execute(sql, (meter,)).fetchone()
     if device is None:
-        return answer(names, (), [{} for _ in names], 1)
+        return answer(names, Axis(()), [{} for _ in names])
     asked = Question(db, meter, device[0], start, end)
     plan = _plan(asked, recent, names, (end - start) / points)
     told = _readings(asked, recent, plan.single)
-    edges: Sequence[int]
     if plan.length == READINGS.seconds and len(told.at) <= points:
         edges, rows = singles(told, GAP_S)
-        numbers, least_gap = dict(zip(plan.single, rows, strict=True)), 1
+        axis, numbers = Axis(edges), dict(zip(plan.single, rows, strict=True))
     else:
-        edges, least_gap = _edges(asked, plan, told.at, points)
-        numbers = dict(zip(plan.single, folded(told, edges), strict=True))
-        numbers.update(_rows(asked, recent, plan, edges))
-    if len(edges) > 1:
-        numbers.update({name: register_rows.cells(db, one, edges) for name, one in plan.registers.items()})
-    return answer(names, edges, [numbers.get(name, {}) for name in names], least_gap)
+        axis = _axis(asked, plan, told.at, points)
+        numbers = dict(zip(plan.single, folded(told, axis.edges), strict=True))
+        numbers.update(_rows(asked, recent, plan, axis))
+    if len(axis.edges) > 1:
+        numbers.update({name: register_rows.cells(db, one, axis.edges) for name, one in plan.registers.items()})
+    return answer(names, axis, [numbers.get(name, {}) for name in names])
 
 
 def _plan(asked: Question, recent: Recent, names: Sequence[str], width: float) -> Plan:
@@ -95,25 +94,21 @@ def _readings(asked: Question, recent: Recent, names: Sequence[str]) -> Told:
     return together((*seconds.archived(asked.db, asked.meter, names, asked.start, asked.end), newest), len(names))
 
 
-def _rows(asked: Question, recent: Recent, plan: Plan, edges: Sequence[int]) -> Mapping[str, Cells]:
+def _rows(asked: Question, recent: Recent, plan: Plan, axis: Axis) -> Mapping[str, Cells]:
     """What tables have, and of the hour that is in none of the summaries yet what is in memory."""
-    found = {name: levels_of.cells(asked, level, name, edges) for name, level in plan.levels.items() if level != READINGS}
+    found = {name: levels_of.cells(asked, level, name, axis) for name, level in plan.levels.items() if level != READINGS}
     summed = [name for name, level in plan.levels.items() if level.table == "summary"]
-    newest = recent.look(asked.meter, summed, seconds.sealed(asked.db, asked.meter), asked.start, asked.end)
-    for name, more in zip(summed, folded(together((newest,), len(summed)), edges), strict=True):
+    newest = recent.look(asked.meter, summed, seconds.sealed(asked.db, asked.meter), axis.edges[0], axis.edges[-1])
+    for name, more in zip(summed, folded(together((newest,), len(summed)), axis.edges), strict=True):
         for index, cell in more.items():
             put(found[name], index, cell)
     return found
 
 
-def _edges(asked: Question, plan: Plan, at: Sequence[int], points: int) -> tuple[Sequence[int], int]:
-    """Where rows part, and how many seconds without any are a gap."""
+def _axis(asked: Question, plan: Plan, at: Sequence[int], points: int) -> Axis:
     if plan.length >= DAY_S:
         midnights = levels_of.days(asked)
         if len(midnights) > 1:
-            return fewer(midnights, points), 1
+            return fewer(midnights, points)
     beat = min((two - one for one, two in pairwise(at) if two > one), default=1)
-    length = max(plan.length, beat if plan.length == READINGS.seconds else 0)
-    edges = even(asked.start, asked.end, length, points)
-    # Of rows put together one that lacks is no gap: what is in them may come as seldom as they do.
-    return edges, 1 if edges.step == length else 2 * edges.step
+    return even(asked.start, asked.end, plan.length if plan.length > READINGS.seconds else beat, points)

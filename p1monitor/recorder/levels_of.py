@@ -8,15 +8,14 @@ its minutes only) comes last, and one that begins later than another is left out
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from p1monitor.recorder import summaries
 from p1monitor.recorder.levels import DAY_S, HOUR_S, MINUTE
-from p1monitor.recorder.quality_rows import PERIOD_S
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.recorder.series import Cell, Cells, put, row_of
+from p1monitor.recorder.series import Axis, Cell, Cells, put, row_of
 
 #: A table has single readings no longer than this: a day's 25 blocks are what an answer may unpack.
 READINGS_MOST_S = 25 * HOUR_S
@@ -43,16 +42,15 @@ class Level(NamedTuple):
 
 READINGS = Level(1, "")
 _DAYS, _HOURS = Level(DAY_S, "summary"), Level(HOUR_S, "summary")
+_ANY = (_DAYS, _HOURS, READINGS)
 _POWER = ("powers", "power_min_w * 1000", "power_max_w * 1000", "power_sum_w * 1000")
 
 
 def _voltage(name: str) -> tuple[Level, ...]:
     stem = name.removesuffix("_v")
-    exact = (f"{stem}_count", f"{stem}_min_mv", f"{stem}_max_mv", f"{stem}_sum_mv")
     mean = f"{stem}_sum_dv * 100 / {stem}_count"
     means = (f"{stem}_count", mean, mean, f"{stem}_sum_dv * 100")
-    minutes = Level(MINUTE.seconds, "minute", means, rough=True)
-    return (_DAYS, _HOURS, Level(PERIOD_S, "quality_profile", exact), READINGS, minutes)
+    return (*_ANY, Level(MINUTE.seconds, "minute", means, rough=True))
 
 
 #: Levels of each name, the longest rows first; _ANY of every other.
@@ -68,7 +66,6 @@ _LEVELS: Mapping[str, tuple[Level, ...]] = MappingProxyType(
         **{name: _voltage(name) for name in VOLTAGES},
     }
 )
-_ANY = (_DAYS, _HOURS, READINGS)
 
 
 def levels(name: str, quarter: int) -> list[Level]:
@@ -109,25 +106,25 @@ def days(asked: Question) -> list[int]:
     return sorted({moment for row in rows for moment in row})
 
 
-def cells(asked: Question, level: Level, name: str, edges: Sequence[int]) -> Cells:
+def cells(asked: Question, level: Level, name: str, axis: Axis) -> Cells:
     """A number's rows of a table, put together between edges."""
     found: Cells = {}
     if level.table == "summary":
         for end, extent in summaries.extents(asked.db, asked.meter, level.seconds, name, asked.start, asked.end):
-            index = row_of(edges, end)
+            index = row_of(axis.edges, end)
             if index is not None:
                 put(found, index, Cell(*extent))
         return found
     where = f'FROM {level.table} WHERE device = ? AND "end" > ? AND start < ? AND {level.fields[0]} > 0'
     bound = (asked.device, asked.start, asked.end)
     count, least, most, total = level.fields
-    if isinstance(edges, range):
+    if axis.width:
         sums = f"sum({count}), min({least}), max({most}), sum({total})"
         sql = f'SELECT ("end" - 1 - ?) / ? AS row, {sums} {where} GROUP BY row'
-        rows = asked.db.execute(sql, (edges.start, edges.step, *bound))
-        return {row: Cell(*numbers) for row, *numbers in rows if 0 <= row < len(edges) - 1}
+        rows = asked.db.execute(sql, (axis.edges[0], axis.width, *bound))
+        return {row: Cell(*numbers) for row, *numbers in rows if 0 <= row < len(axis.edges) - 1}
     for end, *numbers in asked.db.execute(f'SELECT "end", {count}, {least}, {most}, {total} {where}', bound):
-        index = row_of(edges, end)
+        index = row_of(axis.edges, end)
         if index is not None:
             put(found, index, Cell(*numbers))
     return found

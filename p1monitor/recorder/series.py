@@ -46,17 +46,26 @@ def put(cells: Cells, index: int, more: Cell) -> None:
     cells[index] = more
 
 
-def even(start: float, end: float, length: int, points: int) -> range:
-    """Edges of as many rows as are wanted at most, each a whole number of `length` seconds."""
-    first = int(start // length) * length
-    width = length * max(1, ceil((end - start) / points / length))
-    return range(first, ceil((end - first) / width) * width + first + 1, width)
+class Axis(NamedTuple):
+    """Where the rows of an answer part."""
+
+    edges: Sequence[int]
+    width: int = 0  #: of all rows but the last; 0 where they are not alike
+    gap: int = 1  #: so many seconds without anything known are one
 
 
-def fewer(edges: Sequence[int], points: int) -> Sequence[int]:
-    """The same edges, or each second, third … of them."""
+def even(start: float, end: float, length: int, points: int) -> Axis:
+    """As many rows as are wanted at most, each a whole number of `length` seconds."""
+    first, until = int(start // length) * length, ceil(end / length) * length
+    width = length * max(1, ceil((until - first) / points / length))
+    # Of rows put together one that lacks is no gap: what is in them may come as seldom as they do.
+    return Axis([*range(first, until, width), until], width, 1 if width == length else 2 * width)
+
+
+def fewer(edges: Sequence[int], points: int) -> Axis:
+    """Rows between all of these edges, or between each second, third … of them."""
     step = ceil((len(edges) - 1) / points)
-    return edges if step <= 1 else [*edges[:-1:step], edges[-1]]
+    return Axis(edges if step <= 1 else [*edges[:-1:step], edges[-1]])
 
 
 def row_of(edges: Sequence[int], end: float) -> int | None:
@@ -79,11 +88,12 @@ def folded(told: Told, edges: Sequence[int]) -> list[Cells]:
     return found
 
 
-def answer(names: Sequence[str], edges: Sequence[int], cells: Sequence[Cells], least_gap: int) -> dict[str, object]:
-    """Columns; rows in which nothing is known are one row of nulls where they are `least_gap` or more, and left out else."""
+def answer(names: Sequence[str], axis: Axis, cells: Sequence[Cells]) -> dict[str, object]:
+    """Columns; rows in which nothing is known are one row of nulls, or left out where that is no gap."""
+    edges = axis.edges
     starts, ends, rows = list[int](), list[int](), list[int | None]()
     for index in sorted(set().union(*cells)):
-        if ends and edges[index] - ends[-1] >= least_gap:
+        if ends and edges[index] - ends[-1] >= axis.gap:
             starts.append(ends[-1])
             ends.append(edges[index])
             rows.append(None)
