@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -28,12 +30,13 @@ from tests.staged import Staged
 
 #: Summer time ends in the second night.
 BEGIN = int(datetime(2026, 10, 24, 9, 7, tzinfo=UTC).timestamp())
-STEP_S, PAUSE_S = 60, 3 * HOUR_S
+STEP_S, PAUSE_S = 240, 3 * HOUR_S
 NUMBERS = ("power_w", "power_l1_w", "power_import_w", "current_l1_a", "voltage_l1_v", "any_power_fail_count")
 REGISTERS = ("energy_import_kwh", "energy_import_t1_kwh", "energy_import_t2_kwh", "energy_export_kwh", "gas_m3")
 
 
-class Lived(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Lived:
     """A history of two days, with a pause and what is not sealed yet, and the telegrams in it."""
 
     life: Staged
@@ -64,10 +67,14 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         life.recorder.close()
 
 
+@cache
+def printed(lived: Lived, name: str) -> list[tuple[float, float]]:
+    return [(one.at.timestamp(), float(str(one.values[name].value))) for one in lived.readings if one.at is not None]
+
+
 def known(lived: Lived, name: str, start: float, end: float) -> list[float]:
     """What the telegrams of a time say."""
-    some = [one for one in lived.readings if one.at is not None and start < one.at.timestamp() <= end]
-    return [float(str(one.values[name].value)) for one in some]
+    return [number for at, number in printed(lived, name) if start < at <= end]
 
 
 SPANS = {
@@ -88,7 +95,8 @@ def test_a_number_is_what_the_telegrams_say(lived: Lived, name: str, span: str) 
     found = lived.series((name,), *SPANS[span])
     column, rows = found[name], list(zip(found["start"], found["end"], strict=True))
     assert 2 < len(rows) <= 2 * SPANS[span][2]
-    assert all(end == start for (_, end), (start, _) in pairwise(rows))
+    assert all(end <= start for (_, end), (start, _) in pairwise(rows))
+    assert sum(one is not None for one in column["mean"]) > 2
     for (start, end), least, mean, most in zip(rows, column["min"], column["mean"], column["max"], strict=True):
         told = known(lived, name, start, end)
         if mean is None:
@@ -121,7 +129,7 @@ def test_a_register_at_the_end_of_a_row_is_the_one_on_the_meters_display(lived: 
         told = [
             (end, most) for end, most in zip(found["end"], found[name]["max"], strict=True) if most is not None and end in shown
         ]
-        assert len(told) > 150
+        assert len(told) > 30
         assert all(most == float(str(shown[end][name].value)) for end, most in told)
 
 

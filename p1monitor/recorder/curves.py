@@ -110,5 +110,11 @@ def _axis(asked: Question, plan: Plan, at: Sequence[int], points: int) -> Axis:
         midnights = levels_of.days(asked)
         if len(midnights) > 1:
             return fewer(midnights, points)
+    if plan.length > READINGS.seconds:
+        return even(asked.start, asked.end, plan.length, points)
     beat = min((two - one for one, two in pairwise(at) if two > one), default=1)
-    return even(asked.start, asked.end, plan.length if plan.length > READINGS.seconds else beat, points)
+    found = even(asked.start, asked.end, beat, points)
+    # Readings need no whole rows: the first one begins where the question does, the last one ends there.
+    return found._replace(
+        edges=[int(asked.start), *(edge for edge in found.edges if asked.start < edge < asked.end), int(asked.end)]
+    )
