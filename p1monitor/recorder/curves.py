@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from operator import sub
 from typing import NamedTuple
 
 from p1monitor.recorder import levels_of, register_rows, seconds
@@ -13,7 +13,7 @@ from p1monitor.recorder.levels_of import READINGS, READINGS_MOST_S, Level, Quest
 from p1monitor.recorder.measured import GAUGES
 from p1monitor.recorder.recent import Recent
 from p1monitor.recorder.register_rows import Register
-from p1monitor.recorder.series import Axis, Cells, answer, even, fewer, folded, put, singles
+from p1monitor.recorder.series import Axis, Cells, answer, even, fewer, folded, singles
 from p1monitor.recorder.told import Told, together
 
 #: A reading says nothing of the time before it if the one before came longer ago.
@@ -96,13 +96,15 @@ def _readings(asked: Question, recent: Recent, names: Sequence[str]) -> Told:
 
 def _rows(asked: Question, recent: Recent, plan: Plan, axis: Axis) -> Mapping[str, Cells]:
     """What tables have, and of the hour that is in none of the summaries yet what is in memory."""
-    found = {name: levels_of.cells(asked, level, name, axis) for name, level in plan.levels.items() if level != READINGS}
+    edges = axis.edges
     summed = [name for name, level in plan.levels.items() if level.table == "summary"]
-    newest = recent.look(asked.meter, summed, seconds.sealed(asked.db, asked.meter), axis.edges[0], axis.edges[-1])
-    for name, more in zip(summed, folded(together((newest,), len(summed)), axis.edges), strict=True):
-        for index, cell in more.items():
-            put(found[name], index, cell)
-    return found
+    newest = recent.look(asked.meter, summed, seconds.sealed(asked.db, asked.meter), edges[0], edges[-1])
+    more = dict(zip(summed, folded(together((newest,), len(summed)), edges), strict=True))
+    return {
+        name: levels_of.cells(asked, level, name, axis, [(edges[row + 1], *cell) for row, cell in more.get(name, {}).items()])
+        for name, level in plan.levels.items()
+        if level != READINGS
+    }
 
 
 def _axis(asked: Question, plan: Plan, at: Sequence[int], points: int) -> Axis:
@@ -112,7 +114,7 @@ def _axis(asked: Question, plan: Plan, at: Sequence[int], points: int) -> Axis:
             return fewer(midnights, points)
     if plan.length > READINGS.seconds:
         return even(asked.start, asked.end, plan.length, points)
-    beat = min((two - one for one, two in pairwise(at) if two > one), default=1)
+    beat = min(filter(None, map(sub, at[1:], at)), default=1)
     found = even(asked.start, asked.end, beat, points)
     # Readings need no whole rows: the first one begins where the question does, the last one ends there.
     return found._replace(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
 from p1monitor.recorder import summaries
 from p1monitor.recorder.levels import DAY_S, HOUR_S, MINUTE
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.recorder.series import Axis, Cell, Cells, put, row_of
+from p1monitor.recorder.series import Axis, Cell, Cells, Line, gathered
 
 #: A table has single readings no longer than this: a day's 25 blocks are what an answer may unpack.
 READINGS_MOST_S = 25 * HOUR_S
@@ -101,20 +102,16 @@ def first_row(asked: Question, level: Level) -> tuple[int, int] | None:
 
 def days(asked: Question) -> list[int]:
     """The midnights of the days of a span, by the meter's local time."""
-    sql = 'SELECT start, "end" FROM daily_profile WHERE device = ? AND "end" > ? AND start < ? ORDER BY date, "end"'
+    sql = 'SELECT start, "end" FROM daily_profile WHERE device = ? AND "end" > ? AND start < ?'
     rows = asked.db.execute(sql, (asked.device, asked.start, asked.end)).fetchall()
-    return sorted({moment for row in rows for moment in row})
+    return sorted({row[0] for row in rows} | {max(row[1] for row in rows)}) if rows else []
 
 
-def cells(asked: Question, level: Level, name: str, axis: Axis) -> Cells:
-    """A number's rows of a table, put together between edges."""
-    found: Cells = {}
+def cells(asked: Question, level: Level, name: str, axis: Axis, newest: Iterable[Line] = ()) -> Cells:
+    """A number's rows of a table, put together; `newest` are rows of what is in no summary yet."""
     if level.table == "summary":
-        for end, extent in summaries.extents(asked.db, asked.meter, level.seconds, name, asked.start, asked.end):
-            index = row_of(axis.edges, end)
-            if index is not None:
-                put(found, index, Cell(*extent))
-        return found
+        lines = summaries.extents(asked.db, asked.meter, level.seconds, name, asked.start, asked.end)
+        return gathered(chain(lines, newest), axis.edges)
     where = f'FROM {level.table} WHERE device = ? AND "end" > ? AND start < ? AND {level.fields[0]} > 0'
     bound = (asked.device, asked.start, asked.end)
     count, least, most, total = level.fields
@@ -123,8 +120,4 @@ def cells(asked: Question, level: Level, name: str, axis: Axis) -> Cells:
         sql = f'SELECT ("end" - 1 - ?) / ? AS row, {sums} {where} GROUP BY row'
         rows = asked.db.execute(sql, (axis.edges[0], axis.width, *bound))
         return {row: Cell(*numbers) for row, *numbers in rows if 0 <= row < len(axis.edges) - 1}
-    for end, *numbers in asked.db.execute(f'SELECT "end", {count}, {least}, {most}, {total} {where}', bound):
-        index = row_of(axis.edges, end)
-        if index is not None:
-            put(found, index, Cell(*numbers))
-    return found
+    return gathered(asked.db.execute(f'SELECT "end", {count}, {least}, {most}, {total} {where}', bound), axis.edges)

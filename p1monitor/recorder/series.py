@@ -35,15 +35,24 @@ class Cell(NamedTuple):
 
 #: Of each name, by the index of the row.
 Cells = dict[int, Cell]
+#: A row of a level: its end, and what stands in a cell.
+Line = tuple[int, int, int, int, int]
 
 
-def put(cells: Cells, index: int, more: Cell) -> None:
-    """Add to a row."""
-    known = cells.get(index)
-    if known is not None:
-        least, most = min(known.least, more.least), max(known.most, more.most)
-        more = Cell(known.readings + more.readings, least, most, known.total + more.total)
-    cells[index] = more
+def gathered(rows: Iterable[Line], edges: Sequence[int]) -> Cells:
+    """Rows as fewer, each in the one that its end lies in."""
+    found: dict[int, list[int]] = {}
+    for end, readings, least, most, total in rows:
+        index = bisect_left(edges, end) - 1
+        known = found.get(index)
+        if known is None:
+            found[index] = [readings, least, most, total]
+            continue
+        known[0] += readings
+        known[1] = min(known[1], least)
+        known[2] = max(known[2], most)
+        known[3] += total
+    return {index: Cell(*numbers) for index, numbers in found.items() if 0 <= index < len(edges) - 1}
 
 
 class Axis(NamedTuple):
@@ -66,12 +75,6 @@ def fewer(edges: Sequence[int], points: int) -> Axis:
     """Rows between all of these edges, or between each second, third … of them."""
     step = ceil((len(edges) - 1) / points)
     return Axis(edges if step <= 1 else [*edges[:-1:step], edges[-1]])
-
-
-def row_of(edges: Sequence[int], end: float) -> int | None:
-    """The row that a moment lies in: after one edge, up to the next."""
-    index = bisect_left(edges, end) - 1
-    return index if 0 <= index < len(edges) - 1 else None
 
 
 def folded(told: Told, edges: Sequence[int]) -> list[Cells]:

@@ -106,8 +106,10 @@ def begins(db: sqlite3.Connection, meter: str, seconds: int, start: float) -> in
     return None if row is None else int(row[0])
 
 
-def extents(db: sqlite3.Connection, meter: str, seconds: int, name: str, start: float, end: float) -> Iterator[tuple[int, Extent]]:
-    """A number's rows that touch a span: end, and what it was like. Of each row only these few bytes are taken."""
+def extents(
+    db: sqlite3.Connection, meter: str, seconds: int, name: str, start: float, end: float
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """A number's rows that touch a span: end, and its extent. Of each row only these few bytes are taken."""
     sql = f"""SELECT "end", substr(numbers, ?, {RECORD.size}) FROM summary WHERE meter = (SELECT id FROM meter WHERE name = ?)
         AND seconds = ? AND "end" > ? AND start < ? AND layout = ?"""
     for layout, names in db.execute("SELECT id, names FROM summary_layout").fetchall():
@@ -117,7 +119,7 @@ def extents(db: sqlite3.Connection, meter: str, seconds: int, name: str, start: 
         place = known.index(name) * RECORD.size + 1
         found = db.execute(sql, (place, meter, seconds, start, end, layout)).fetchall()
         unpacked = RECORD.iter_unpack(b"".join([row[1] for row in found]))
-        yield from zip([row[0] for row in found], map(Extent._make, unpacked), strict=True)
+        yield from ((row[0], *extent) for row, extent in zip(found, unpacked, strict=True))
 
 
 def _rows(block: Block, shapes: Shapes) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import compress, pairwise
+from itertools import chain, compress
 from typing import NamedTuple
 
 Thousandths = Sequence[int | None]
@@ -27,9 +27,9 @@ def within(told: Told, start: float, end: float) -> Told:
 def together(parts: Iterable[Told], names: int) -> Told:
     """Several, in order of their stamps: a meter's clock may have been set back."""
     some = list(parts)
-    at = [one for part in some for one in part.at]
-    numbers: list[list[int | None]] = [[one for part in some for one in part.numbers[name]] for name in range(names)]
-    if all(one <= other for one, other in pairwise(at)):
+    at = list(chain.from_iterable(part.at for part in some))
+    numbers = [list(chain.from_iterable(part.numbers[name] for part in some)) for name in range(names)]
+    if at == sorted(at):
         return Told(at, numbers)
     order = sorted(range(len(at)), key=at.__getitem__)
     return Told([at[one] for one in order], [[column[one] for one in order] for column in numbers])
