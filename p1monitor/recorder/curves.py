@@ -18,6 +18,8 @@ from p1monitor.recorder.told import Told, together
 
 #: A reading says nothing of the time before it if the one before came longer ago.
 GAP_S = 30
+#: How often readings come is seen from so many of them.
+BEATS = 1000
 
 
 class Plan(NamedTuple):
@@ -114,7 +116,7 @@ def _axis(asked: Question, plan: Plan, at: Sequence[int], points: int) -> Axis:
             return fewer(midnights, points)
     if plan.length > READINGS.seconds:
         return even(asked.start, asked.end, plan.length, points)
-    beat = min(filter(None, map(sub, at[1:], at)), default=1)
+    beat = min(filter(None, map(sub, at[1:BEATS], at)), default=1)
     found = even(asked.start, asked.end, beat, points)
     # Readings need no whole rows: the first one begins where the question does, the last one ends there.
     return found._replace(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import repeat
+from operator import mul
 
 from p1monitor.recorder import blocks
 from p1monitor.recorder.blocks import Block, BlockError
@@ -55,10 +57,8 @@ def told(block: Block, shapes: Shapes, names: Sequence[str]) -> Told:
         found = raw(name, read)
         if found is None:
             numbers.append([None] * len(read.at))
-        elif (found.many, found.few) == (1, 1):
-            numbers.append(found.values)
-        elif found.few == 1:
-            numbers.append([None if one is None else one * found.many for one in found.values])
+        elif found.few == 1 and None not in found.values:
+            numbers.append(list(map(mul, found.values, repeat(found.many))))
         else:
             numbers.append([None if one is None else found.thousandths(one) for one in found.values])
     return Told(read.at, numbers)

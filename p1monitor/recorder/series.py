@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from p1monitor.recorder.told import Told
 
@@ -85,7 +85,8 @@ def folded(told: Told, edges: Sequence[int]) -> list[Cells]:
     for index in range(max(0, bisect_left(edges, told.at[0]) - 1), min(len(edges) - 1, bisect_left(edges, told.at[-1]))):
         low, high = bisect_right(told.at, edges[index]), bisect_right(told.at, edges[index + 1])
         for cells, numbers in zip(found, told.numbers, strict=True) if low < high else ():
-            values = [one for one in numbers[low:high] if one is not None]
+            some = numbers[low:high]
+            values = [one for one in some if one is not None] if None in some else cast("Sequence[int]", some)
             if values:
                 cells[index] = Cell(len(values), min(values), max(values), sum(values))
     return found

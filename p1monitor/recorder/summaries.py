@@ -20,6 +20,7 @@ from p1monitor.recorder.blocks import Block, BlockError
 from p1monitor.recorder.levels import DAILY, DAY_S, HOUR_S, Here, span_of
 from p1monitor.recorder.measured import NAMES_OF, raw
 from p1monitor.recorder.packing import columns
+from p1monitor.recorder.series import Line
 from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.streams import PackingError
 from p1monitor.recorder.unpacking import Streams
@@ -106,9 +107,7 @@ def begins(db: sqlite3.Connection, meter: str, seconds: int, start: float) -> in
     return None if row is None else int(row[0])
 
 
-def extents(
-    db: sqlite3.Connection, meter: str, seconds: int, name: str, start: float, end: float
-) -> Iterator[tuple[int, int, int, int, int]]:
+def extents(db: sqlite3.Connection, meter: str, seconds: int, name: str, start: float, end: float) -> Iterator[Line]:
     """A number's rows that touch a span: end, and its extent. Of each row only these few bytes are taken."""
     sql = f"""SELECT "end", substr(numbers, ?, {RECORD.size}) FROM summary WHERE meter = (SELECT id FROM meter WHERE name = ?)
         AND seconds = ? AND "end" > ? AND start < ? AND layout = ?"""

@@ -18,7 +18,10 @@ class Told(NamedTuple):
 
 def within(told: Told, start: float, end: float) -> Told:
     """Those after one moment, up to another."""
-    if not told.at or (start < min(told.at) and max(told.at) <= end):
+    if not told.at:
+        return told
+    first, last = (told.at[0], told.at[-1]) if isinstance(told.at, range) else (min(told.at), max(told.at))
+    if start < first and last <= end:
         return told
     mask = [start < at <= end for at in told.at]
     return Told(list(compress(told.at, mask)), [list(compress(one, mask)) for one in told.numbers])
