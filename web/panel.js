@@ -133,7 +133,7 @@ export class Panel {
   options() {
     const line = { stroke: colour("quiet"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const grid = { stroke: colour("grid"), width: 1 };
-    const scale = this.choice && !this.choice.zero ? around(10 ** -this.choice.places) : this.curve ? range : room(this.least);
+    const scale = this.choice ? (this.choice.least ? room(this.choice.least) : around(10 ** -this.choice.places)) : this.curve ? range : room(this.least);
     const curve = (name) => (this.curve ? area(name, 1.5) : UNDRAWN);
     const ticks = (plot) => this.span?.ticks(this.owner.window, plot.width - 60) ?? [];
     return {

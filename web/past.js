@@ -1,5 +1,6 @@
 // The history: a day, week, month or year in one card. Keeps the URL; asks the daemon for what it shows.
 
+import { keyed } from "./keys.js";
 import { ask } from "./live.js";
 import { Panel } from "./panel.js";
 import { showChoices, showHappened, showLegend, showOver, showReading, showReport, showVolumes } from "./pastview.js";
@@ -40,7 +41,7 @@ export class Past {
       this.keep({ show: event.target.value });
       this.load(false);
     });
-    byId("past-charts").addEventListener("keydown", (event) => this.key(event));
+    byId("past-charts").addEventListener("keydown", (event) => keyed(this, event) && event.preventDefault());
     new IntersectionObserver(([entry]) => {
       const first = entry.isIntersecting && !this.seen;
       this.seen = entry.isIntersecting;
@@ -92,6 +93,11 @@ export class Past {
     return this.span.dateOf(moment);
   }
 
+  /** The first telegram says what can be shown. */
+  heard() {
+    if (this.span && !this.offered && this.page.told) this.load(false);
+  }
+
   /** Once a minute, while it can be seen. */
   refresh() {
     if (this.seen && this.route && (!this.span || this.span.at < this.span.end + 3600)) this.load(false);
@@ -114,6 +120,7 @@ export class Past {
       Object.assign(this, { span, choice });
       this.show(series, used, read);
       await this.happened();
+      this.heard();
     } catch (error) {
       if (turn !== this.asked) return;
       this.card.hidden = error.key === "history";
@@ -126,6 +133,7 @@ export class Past {
   choose(span) {
     const all = choices(Object.keys(this.page.told?.values ?? {}), span.volumes(this.page.catalogue), span.period === "day");
     const chosen = all.find(({ key }) => key === this.route.show) ?? all[0];
+    this.offered = this.page.told !== null;
     showChoices(all, chosen.key);
     return chosen;
   }
@@ -145,7 +153,8 @@ export class Past {
   async series(span, names, [from, to], points) {
     if (!names.length || from >= span.at) return null;
     const until = Math.min(Math.round(to), Math.round(span.at));
-    return (await ask(`series?names=${names.join()}&from=${Math.round(from)}&to=${until}&points=${points}`, this.page.meter)).told;
+    const some = Math.max(1, Math.round((points * (until - from)) / (to - from))); // what is still to come needs none
+    return (await ask(`series?names=${names.join()}&from=${Math.round(from)}&to=${until}&points=${some}`, this.page.meter)).told;
   }
 
   show(series, used, read) {
@@ -283,38 +292,5 @@ export class Past {
     this.keep({ zoom: whole ? null : this.window.map(Math.round) });
     clearTimeout(this.pause);
     this.pause = setTimeout(() => this.load(false), PAUSE_MS);
-  }
-
-  key(event) {
-    if (!this.span || event.ctrlKey || event.altKey || event.metaKey) return;
-    const [low, high] = this.window, middle = (low + high) / 2, size = high - low;
-    const act = {
-      ArrowLeft: () => this.step(-1, event.shiftKey),
-      ArrowRight: () => this.step(1, event.shiftKey),
-      Enter: () => this.open(),
-      Escape: () => this.brushed(null),
-      "+": () => this.windowed(middle - size / 4, middle + size / 4, true),
-      "-": () => this.windowed(middle - size, middle + size, true),
-      PageUp: () => byId("past-previous").click(),
-      PageDown: () => byId("past-next").click(),
-    }[event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  }
-
-  /** The brush by keys: to the next bar or quarter, or as far as that. */
-  step(by, further) {
-    const { span, brush } = this;
-    const grain = span.period === "day" ? span.grain(this.window) : null;
-    const last = Math.min(span.at, span.end) - 1;
-    if (!brush) return this.brushed(last, last);
-    const move = (edge) => {
-      const next = grain ? edge + by * grain : span.edges[span.edges.indexOf(edge) + by];
-      return next >= span.start && next <= span.end ? next : edge;
-    };
-    const [from, to] = [further ? brush[0] : move(brush[0]), move(brush[1])];
-    if (to <= from || (!further && to - brush[1] === 0)) return null;
-    return this.brushed(from, to - 1);
   }
 }

@@ -114,7 +114,7 @@ export function showReading(span, brush, told, catalogue, choice, read) {
     const found = read?.[n];
     if (!found) return;
     const [least, mean, most] = [found.least, found.mean, found.most].map((one) => fixed(one, choice.places));
-    const several = choice.lines.length > 1 ? `${choice.label.toLowerCase()} ${label}` : choice.label.toLowerCase();
+    const several = choice.lines.length > 1 ? `${choice.short} ${label}` : choice.short;
     items.push({ key: `shown ${name}`, label: several, title: `${name}: mean, least and most`, value: mean, unit: choice.unit, small: `${least} to ${most}` });
   });
   list(byId("past-numbers"), items.length ? items : [{ key: "none", label: "Nothing was recorded here.", value: "" }]);

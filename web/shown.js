@@ -2,13 +2,13 @@
 
 import { fixed } from "./format.js";
 
-/** Families of names that have one axis; what a meter does not send is not offered. */
+/** Families of names that have one axis; what a meter does not send is not offered. With `least` the axis has zero in it, and that much. */
 const FAMILIES = [
-  { key: "power", label: "Power", unit: "W", zero: true, names: /^power_w$/ },
-  { key: "phases", label: "Power by phase", unit: "W", zero: true, names: /^power_(l\d)_w$/ },
+  { key: "power", label: "Power", unit: "W", least: 400, names: /^power_w$/ },
+  { key: "phases", label: "Power by phase", short: "power", unit: "W", least: 400, names: /^power_(l\d)_w$/ },
   { key: "voltage", label: "Voltage", unit: "V", places: 1, names: /^voltage_(?:(l\d)_)?v$/ },
-  { key: "current", label: "Current", unit: "A", zero: true, places: 2, names: /^current_(?:(l\d|neutral)_)?a$/ },
-  { key: "reactive", label: "Reactive power", unit: "var", zero: true, names: /^power_reactive_(import|export)_var$/ },
+  { key: "current", label: "Current", unit: "A", least: 1, places: 2, names: /^current_(?:(l\d|neutral)_)?a$/ },
+  { key: "reactive", label: "Reactive power", unit: "var", least: 400, names: /^power_reactive_(import|export)_var$/ },
   { key: "frequency", label: "Frequency", unit: "Hz", places: 2, names: /^frequency_hz$/ },
   { key: "factor", label: "Power factor", unit: "", places: 3, names: /^power_factor$/ },
 ];
@@ -19,7 +19,7 @@ const MOST = 4;
 export function choices(names, volumes, day) {
   const found = FAMILIES.map(({ names: pattern, ...family }) => {
     const lines = names.map((name) => [name, pattern.exec(name)]).filter(([, match]) => match).slice(0, MOST);
-    return { ...family, places: family.places ?? 0, lines: lines.map(([name, match], n) => ({ name, label: match[1]?.replace(/^l/, "L") ?? family.label, colour: lines.length > 1 ? COLOURS[n] : "import" })) };
+    return { ...family, short: family.short ?? family.label.toLowerCase(), places: family.places ?? 0, lines: lines.map(([name, match], n) => ({ name, label: match[1]?.replace(/^l/, "L") ?? family.label, colour: lines.length > 1 ? COLOURS[n] : "import" })) };
   }).filter(({ key, lines }) => lines.length && !(key === "power" && day));
   const others = volumes.map((one) => ({ key: `${one.role}/${one.name}`, label: one.label, unit: one.unit, volume: one }));
   return [{ key: "", label: day ? "Power" : "Energy", power: day }, ...found.map((one) => ({ ...one, power: one.key === "power" })), ...others];
