@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Thread
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ import pytest
 from werkzeug.test import Client
 
 from p1monitor.daemon import Daemon
+from p1monitor.p1.records import Measurement
 from p1monitor.recorder import Queries, heap
+from p1monitor.recorder.recent import Recent
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.recorder.seconds import Recent
 from p1monitor.settings import MeterSettings, Settings, SourceSettings, WebSettings
 from p1monitor.webapp import Frugal, WebError
 from tests.archiving import folder, path
@@ -50,11 +52,16 @@ def test_what_is_free_between_what_is_kept_is_given_back() -> None:
 
 def test_a_recent_reading_keeps_what_it_has_not_and_forgets_what_no_meter_can_mean() -> None:
     recent = Recent()
-    recent.put(METER, 1, BEGIN, -5, (2301, None, 2299))
-    recent.put(METER, 2, BEGIN + 1, None, ())
-    recent.put(METER, 3, BEGIN + 2, 10**30, (10**30, 0, -(1 << 63)))
-    found = recent.look(METER, ["power_w", *VOLTAGES], 0, BEGIN - 1, BEGIN + 9)
-    assert [list(one.numbers) for one in found] == [[-5, 230.1, None, 229.9], [None] * 4, [None, None, 0, None]]
+    names = ["power_w", *VOLTAGES]
+    for second, told in enumerate((("-5", "230.1", "", "229.9"), ("", "", "", ""), ("1E30", "1E30", "0", "-9E18"))):
+        found = {
+            name: Measurement(Decimal(text), "", "", derived=name == "power_w")
+            for name, text in zip(names, told, strict=True)
+            if text
+        }
+        recent.put(METER, second + 1, BEGIN + second, found)
+    numbers = recent.look(METER, names, 0, BEGIN - 1, BEGIN + 9).numbers
+    assert list(zip(*numbers, strict=True)) == [(-5000, 230100, None, 229900), (None,) * 4, (None, None, 0, None)]
 
 
 def test_all_threads_ask_by_one_connection(path: Path) -> None:

@@ -2,12 +2,23 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from p1monitor.afresh import rated
+from p1monitor.p1.meters import MODELS
+from p1monitor.p1.telegram import render
 from p1monitor.recorder import Queries, Store
+from p1monitor.recorder.blocks import PACKED
+from p1monitor.recorder.kept import Kept, Verdict
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.levels import load_profile
+from p1monitor.recorder.packing import Packer
+from p1monitor.recorder.remaking import How, rebuilt
 from p1monitor.recorder.schema import APPLICATION, STEPS
+from p1monitor.recorder.shapes import Shapes
 from tests.readings import METER, device
 from tests.recording import NOON, second
 
@@ -49,6 +60,28 @@ def version_2(path: Path) -> None:
         db.executescript(f"BEGIN; {STEPS[1]} PRAGMA user_version = 2; COMMIT;")
         db.execute(f"INSERT INTO event VALUES (2, 1, 6, 0, '{NOON.isoformat()}', 1.5, 'swap', NULL, 'swapped', NULL, 1)")
         db.commit()
+
+
+def version_3(path: Path) -> None:
+    """A history as the third version left it, with an hour of telegrams."""
+    version_2(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(f"BEGIN; {STEPS[2]} PRAGMA user_version = 3; COMMIT;")
+        shapes = Shapes()
+        packer = Packer(shapes)
+        for number in range(60):
+            at = T0 + 60 * number
+            frame = render(MODELS["esmr5"].telegram(datetime.fromtimestamp(at, UTC), 0))
+            packer.add(Kept(100 + number, at, 3600, 0, at, "valid", Verdict("E1", (), ()), frame))
+        block = packer.pack()
+        db.executemany("INSERT INTO shape VALUES (?, ?)", shapes.new())
+        row = (1, T0 // 3600, 0, 100, 159, T0, T0 + 59 * 60, 60, len(block), PACKED, block)
+        db.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        db.commit()
+
+
+#: What made a history of each earlier version.
+EARLIER = (version_1, version_2, version_3)
 
 
 def counted(path: Path) -> dict[str, int]:
@@ -105,6 +138,37 @@ def test_a_history_of_version_2_comes_forward_without_losing_a_row(tmp_path: Pat
         assert db.execute("SELECT * FROM quality_profiles").fetchall() == []
     queries = Queries(path)
     assert [one["words"] for one in queries.events(METER, 5, start=T0)] == ["swapped"]
+    queries.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_history_of_every_earlier_version_opens_and_a_copy_is_there(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "history.sqlite"
+    EARLIER[version - 1](path)
+    before = counted(path)
+    Store(path).close()
+    assert counted(path) == before
+    copy = tmp_path / f"history.sqlite.version-{version}"
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
+    assert counted(copy) == before
+    queries = Queries(path)
+    assert queries.series(METER, ["power_w"], T0 - 3600, T0 + 60, 10)["power_w"]["mean"][-1] is not None  # type: ignore[index]
+    queries.close()
+
+
+def test_hours_of_a_history_of_version_3_are_made_of_its_telegrams_when_somebody_asks_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    version_3(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE note SET value = '159 closed' WHERE key = 'seq:{METER}'")
+    Store(path).close()
+    asked = (METER, ["current_l1_a"], T0, T0 + 40 * 3600, 40)
+    queries = Queries(path)
+    assert queries.series(*asked)["start"] == []
+    assert any("summary" in line for line in rebuilt(path, 15, lambda _: How(), rated))
+    found = queries.series(*asked)
+    assert (found["start"], found["end"]) == ([T0], [T0 + 3600])
     queries.close()
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 from p1monitor.live import Live
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.reading import decode
+from p1monitor.p1.records import Measurement
 from p1monitor.p1.telegram import parse
 from p1monitor.recorder import Queries
 from p1monitor.recorder.packing import Packer
+from p1monitor.recorder.recent import RECENT_MOST, Recent
 from p1monitor.recorder.samples import VOLTAGES
-from p1monitor.recorder.seconds import RECENT_MOST, Recent
 from p1monitor.recorder.streams import PackingError
 from p1monitor.settings import WebSettings
 from p1monitor.status import Status
@@ -40,7 +42,7 @@ def truth(frames: Sequence[bytes], names: Sequence[str]) -> list[list[float | No
 
 
 def told(queries: Queries, names: Sequence[str], start: float, end: float) -> tuple[list[int], list[Any]]:
-    found: Any = queries.seconds(METER, names, start, end)
+    found: Any = queries.series(METER, names, start, end, 4000)
     for name in names:
         assert found[name]["min"] == found[name]["mean"] == found[name]["max"]
     return found["end"], [found[name]["mean"] for name in names]
@@ -121,10 +123,11 @@ def test_a_block_that_could_not_be_packed_is_read_too(path: Path, monkeypatch: p
 def test_what_is_remembered_is_bounded() -> None:
     recent = Recent()
     for number in range(RECENT_MOST + 10):
-        recent.put("home", number, number, number, ())
+        recent.put("home", number, number, {"power_w": Measurement(Decimal(number), "W", "", derived=True)})
     found = recent.look("home", ["power_w", "voltage_l1_v"], 0, -1, 1e9)
-    assert (len(found), found[0]) == (RECENT_MOST, (10, 10, [10, None]))
-    assert recent.look("garage", ["power_w"], 0, -1, 1e9) == []
+    assert found.at == list(range(10, RECENT_MOST + 10))
+    assert list(found.numbers) == [[1000 * at for at in found.at], [None] * RECENT_MOST]
+    assert recent.look("garage", ["power_w"], 0, -1, 1e9) == ([], [[]])
 
 
 def test_a_pause_is_a_gap(path: Path) -> None:
@@ -134,7 +137,8 @@ def test_a_pause_is_a_gap(path: Path) -> None:
     life.run(60, 10)
     queries = Queries(path, life.recorder.recent)
     life.recorder.deliver([])
-    found: Any = queries.seconds(METER, ["power_w"], BEGIN, life.now)
-    assert [end - start for start, end in zip(found["start"], found["end"], strict=True)] == [1, *[10] * 5, 1, *[10] * 5]
+    found: Any = queries.series(METER, ["power_w"], BEGIN, life.now, 4000)
+    assert [end - start for start, end in zip(found["start"], found["end"], strict=True)] == [1, *[10] * 5, 609, 1, *[10] * 5]
+    assert [number is None for number in found["power_w"]["mean"]] == [row == 6 for row in range(13)]
     queries.close()
     life.recorder.close()

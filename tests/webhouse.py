@@ -105,6 +105,9 @@ class History:
         columns = {name: {"min": means, "mean": means, "max": means} for name in names}
         return {"start": rows, "end": [at + step for at in rows], **columns}
 
+    def devices(self, meter: str) -> list[dict[str, object]]:
+        return [{"role": role} for role in self.rates]
+
     def profile(self, name: str, meter: str, start: float, end: float) -> dict[str, object]:
         return {"columns": ["end", "energy_import_kwh"], "rows": [[end, Decimal("1.250")]]}
 

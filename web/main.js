@@ -36,6 +36,7 @@ function heard(told) {
     spark.add(came, told.values.power_w);
     if (unknownName(told)) learn();
     show();
+    past.heard();
   }
   tick();
 }

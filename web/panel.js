@@ -5,6 +5,7 @@ import { fixed } from "./format.js";
 
 const TAP_PX = 6; // a finger that moves less has touched, not brushed
 const WHEEL = 1.25;
+const MARK_PX = 12;
 
 /** Stacked bars need no curve: uPlot keeps their axes, they are drawn here. */
 const UNDRAWN = { paths: () => null, points: { show: false } };
@@ -14,6 +15,25 @@ function room(least) {
     const top = Math.max(high ?? 0, 0), bottom = Math.min(low ?? 0, 0);
     const size = Math.max(top - bottom, least);
     return [bottom < 0 ? bottom - size * 0.06 : 0, Math.max(top, bottom < 0 ? 0 : least) + size * 0.06];
+  };
+}
+
+/** A scale that needs no zero: what there is, and some room; `least` is the finest step that is told. */
+function around(least) {
+  return (_plot, low, high) => {
+    if (low === null || low === undefined) return [0, 1];
+    const space = Math.max((high - low) * 0.08, 5 * least);
+    return [low - space, high + space];
+  };
+}
+
+/** A line of means for each name, and a band from least to most. */
+function lines({ lines: all }) {
+  const bound = { stroke: "transparent", width: 0, points: { show: false } };
+  const of = all.map(({ colour: name }) => colour(name));
+  return {
+    series: [{}, ...of.flatMap((stroke) => [bound, { stroke, width: 1.5, points: { show: false } }, bound])],
+    bands: of.map((stroke, n) => ({ series: [3 * n + 1, 3 * n + 3], fill: `${stroke}2e` })),
   };
 }
 
@@ -52,10 +72,25 @@ export class Panel {
     this.show([at, ...split(means)]);
   }
 
-  changed(curve) {
-    const other = this.curve !== null && this.curve !== curve;
-    this.curve = curve;
-    if (other) this.plot?.build();
+  /** Numbers in lines, each with what it reached around it: columns of a series answer. */
+  numbers(span, series, choice) {
+    this.span = span;
+    this.changed(true, choice);
+    this.stacks = [];
+    this.series = series;
+    const at = (series?.start ?? []).map((start, row) => (start + series.end[row]) / 2);
+    const part = (name, which) => series?.[name]?.[which] ?? at.map(() => null);
+    this.show([at, ...choice.lines.flatMap(({ name }) => ["max", "mean", "min"].map((which) => part(name, which)))]);
+  }
+
+  changed(curve, choice = null) {
+    const key = `${curve} ${choice?.lines.map(({ name }) => name).join() ?? ""}`;
+    const other = this.key !== undefined && this.key !== key;
+    Object.assign(this, { key, curve, choice });
+    if (other && this.plot) {
+      this.plot.data = [[]];
+      this.plot.build();
+    }
   }
 
   show(data) {
@@ -98,7 +133,7 @@ export class Panel {
   options() {
     const line = { stroke: colour("quiet"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const grid = { stroke: colour("grid"), width: 1 };
-    const scale = this.curve ? range : room(this.least);
+    const scale = this.choice ? (this.choice.least ? room(this.choice.least) : around(10 ** -this.choice.places)) : this.curve ? range : room(this.least);
     const curve = (name) => (this.curve ? area(name, 1.5) : UNDRAWN);
     const ticks = (plot) => this.span?.ticks(this.owner.window, plot.width - 60) ?? [];
     return {
@@ -110,7 +145,7 @@ export class Panel {
         { ...line, size: 24, gap: 4, grid: { ...grid, show: Boolean(this.curve) }, splits: (plot) => ticks(plot).map(([at]) => at), values: (plot) => ticks(plot).map(([, label]) => label) },
         { ...line, size: 52, gap: 4, space: 32, grid, values: (_plot, marks) => marks.map((mark) => fixed(mark, decimals(marks))) },
       ],
-      series: [{}, curve("import"), curve("export")],
+      ...(this.choice ? lines(this.choice) : { series: [{}, curve("import"), curve("export")] }),
       hooks: {
         ready: [(plot) => this.listen(plot), () => this.paint()],
         setSize: [() => this.paint()],
@@ -149,9 +184,19 @@ export class Panel {
       });
     }
     ctx.fillStyle = colour("quiet");
-    ctx.fillRect(bbox.left, Math.round(y(0)) - devicePixelRatio, bbox.width, devicePixelRatio);
+    if (plot.scales.y.min <= 0) ctx.fillRect(bbox.left, Math.round(y(0)) - devicePixelRatio, bbox.width, devicePixelRatio);
+    this.mark(ctx, bbox, x);
     const { at } = this.span;
     if (this.curve && at > this.span.start && at < this.span.end) ctx.fillRect(Math.round(x(at)), bbox.top, devicePixelRatio, bbox.height);
+    ctx.restore();
+  }
+
+  /** What happened in a day: a short stroke from above at each moment. */
+  mark(ctx, bbox, x) {
+    if (this.span.period !== "day" || !this.curve) return;
+    ctx.save();
+    ctx.fillStyle = colour("fault");
+    for (const at of this.owner.moments) ctx.fillRect(Math.round(x(at)), bbox.top, 2 * devicePixelRatio, MARK_PX * devicePixelRatio);
     ctx.restore();
   }
 

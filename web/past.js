@@ -1,15 +1,18 @@
 // The history: a day, week, month or year in one card. Keeps the URL; asks the daemon for what it shows.
 
+import { keyed } from "./keys.js";
 import { ask } from "./live.js";
 import { Panel } from "./panel.js";
-import { showHappened, showLegend, showOver, showReading, showVolumes } from "./pastview.js";
+import { showChoices, showHappened, showLegend, showOver, showReading, showReport, showVolumes } from "./pastview.js";
 import { VIEWS, format } from "./route.js";
+import { choices, extent, namesOf } from "./shown.js";
 import { Span } from "./spans.js";
 
 const VIEW = "month"; // of a URL that names none
 const NARROWEST_S = 1800;
 const EVENTS = 1000;
 const PAUSE_MS = 250; // a wheel turns many times
+const PARTS = 100; // rows of which a brushed part is read
 const byId = (id) => document.getElementById(id);
 
 export class Past {
@@ -17,6 +20,7 @@ export class Past {
     this.page = page;
     this.card = byId("past");
     this.panels = [new Panel(byId("bars"), this, 0.5)];
+    this.moments = []; // of what happened
     this.volumes = new Map();
     this.route = null;
     this.span = null;
@@ -33,7 +37,11 @@ export class Past {
       this.keep({ kind: event.target.value });
       this.happen();
     });
-    byId("past-charts").addEventListener("keydown", (event) => this.key(event));
+    byId("past-show").addEventListener("change", (event) => {
+      this.keep({ show: event.target.value });
+      this.load(false);
+    });
+    byId("past-charts").addEventListener("keydown", (event) => keyed(this, event) && event.preventDefault());
     new IntersectionObserver(([entry]) => {
       const first = entry.isIntersecting && !this.seen;
       this.seen = entry.isIntersecting;
@@ -69,7 +77,7 @@ export class Past {
 
   /** Another period: the URL says so, and its change does the rest. */
   go(to) {
-    location.hash = format({ meter: this.page.meter, kind: this.route.kind, ...to });
+    location.hash = format({ meter: this.page.meter, show: this.route.show, kind: this.route.kind, ...to });
   }
 
   /** The same period: back leads away from it, not through every brush. */
@@ -83,6 +91,11 @@ export class Past {
     if (!this.span || (!this.route.date && !this.brush)) return "";
     const moment = this.brush?.[0] ?? (VIEWS.indexOf(view) < VIEWS.indexOf(this.view) ? this.span.start : (this.span.start + this.span.end) / 2);
     return this.span.dateOf(moment);
+  }
+
+  /** The first telegram says what can be shown. */
+  heard() {
+    if (this.span && !this.offered && this.page.told) this.load(false);
   }
 
   /** Once a minute, while it can be seen. */
@@ -99,12 +112,15 @@ export class Past {
       if (turn !== this.asked) return;
       const span = new Span(told);
       this.window = this.clamp(...(this.route.zoom ?? [span.start, span.end]), span);
-      const series = span.period === "day" ? await this.curve(span) : null;
+      const choice = this.choose(span);
+      const series = await this.curve(span, choice);
       const used = this.brush ? (await ask(`used?from=${this.brush[0]}&to=${this.brush[1]}`, meter)).told : told;
+      const read = await this.extents(span, choice);
       if (turn !== this.asked) return;
-      this.span = span;
-      this.show(series, used);
+      Object.assign(this, { span, choice });
+      this.show(series, used, read);
       await this.happened();
+      this.heard();
     } catch (error) {
       if (turn !== this.asked) return;
       this.card.hidden = error.key === "history";
@@ -113,13 +129,35 @@ export class Past {
     }
   }
 
-  async curve(span) {
-    const points = innerWidth < 600 ? 288 : 720;
-    const [from, to] = this.window.map(Math.round);
-    return from >= span.at ? null : (await ask(`series?names=power_w&from=${from}&to=${Math.min(to, Math.round(span.at))}&points=${points}`, this.page.meter)).told;
+  /** What the chart shows: what the URL names, if the meter sends it. */
+  choose(span) {
+    const all = choices(Object.keys(this.page.told?.values ?? {}), span.volumes(this.page.catalogue), span.period === "day");
+    const chosen = all.find(({ key }) => key === this.route.show) ?? all[0];
+    this.offered = this.page.told !== null;
+    showChoices(all, chosen.key);
+    return chosen;
   }
 
-  show(series, used) {
+  async curve(span, choice) {
+    const points = innerWidth < 600 ? 288 : 720;
+    return this.series(span, namesOf(choice), this.window, points);
+  }
+
+  /** Least, mean and most of each line, in what is brushed or the whole period; none where registers are shown. */
+  async extents(span, choice) {
+    const names = choice.lines && !choice.power ? namesOf(choice) : [];
+    const series = await this.series(span, names, this.brush ?? [span.start, span.end], PARTS);
+    return names.map((name) => series && extent(series, name));
+  }
+
+  async series(span, names, [from, to], points) {
+    if (!names.length || from >= span.at) return null;
+    const until = Math.min(Math.round(to), Math.round(span.at));
+    const some = Math.max(1, Math.round((points * (until - from)) / (to - from))); // what is still to come needs none
+    return (await ask(`series?names=${names.join()}&from=${Math.round(from)}&to=${until}&points=${some}`, this.page.meter)).told;
+  }
+
+  show(series, used, read) {
     const { span } = this;
     const empty = Object.values(span.steps).every((registers) => Object.keys(registers).length === 0);
     this.mark(empty ? "empty" : "shown", empty ? (span.first ? `Nothing was recorded in this ${this.view}. The history begins on ${span.opened}.` : "Nothing is recorded yet. The history begins with the first telegrams.") : "");
@@ -128,12 +166,13 @@ export class Past {
     byId("past-next").disabled = span.end > span.at;
     byId("past-today").disabled = span.start <= span.at && span.at < span.end;
     byId("past-previous").disabled = !span.first || Date.parse(span.first) / 1000 >= span.start;
-    const flows = span.flows;
-    showLegend(span, flows, this.page.catalogue);
-    if (series || span.period === "day") this.panels[0].line(span, series);
-    else this.panels[0].bars(span, flows);
+    const { choice } = this, flows = span.flows;
+    showLegend(span, flows, choice, this.page.catalogue);
+    if (choice.power) this.panels[0].line(span, series);
+    else if (choice.lines) this.panels[0].numbers(span, series, choice);
+    else this.panels[0].bars(span, choice.volume ? [choice.volume] : flows);
     showOver(span, null);
-    const volumes = span.volumes(this.page.catalogue);
+    const volumes = this.volumesBelow();
     const boxes = showVolumes(volumes);
     this.panels.length = 1;
     volumes.forEach((one, n) => {
@@ -141,14 +180,20 @@ export class Past {
       this.panels.push(this.volumes.get(boxes[n]));
       this.panels.at(-1).bars(span, [one]);
     });
-    this.read(used);
+    this.read(used, read);
   }
 
-  read(used) {
+  /** The other meters whose charts stand below: not the one that is shown above. */
+  volumesBelow() {
+    return this.span.volumes(this.page.catalogue).filter((one) => `${one.role}/${one.name}` !== this.choice.key);
+  }
+
+  read(used, read) {
     const { span, brush } = this;
     const zoomed = this.window[1] - this.window[0] < span.end - span.start - 1;
     const inside = brush && span.inside(brush);
-    showReading(span, brush, used, this.page.catalogue);
+    showReading(span, brush, used, this.page.catalogue, this.choice, read);
+    showReport(span, this.page);
     byId("past-open").hidden = !brush;
     byId("past-open").textContent = inside ? `Open this ${inside.view}` : "Zoom in";
     byId("past-clear").hidden = !brush;
@@ -173,6 +218,8 @@ export class Past {
     const within = (low, high) => (this.events ?? []).filter((event) => when(event) >= low && when(event) < high);
     const kinds = [...new Set(within(this.span.start, this.span.end).map((event) => event.kind))].sort();
     showHappened(within(from, to), kinds, this.route.kind);
+    this.moments = within(this.span.start, this.span.end).filter((event) => !this.route.kind || event.kind === this.route.kind).map(when);
+    this.panels[0].drawn?.redraw(false);
   }
 
   mark(state, words = "") {
@@ -188,7 +235,7 @@ export class Past {
     this.following = true;
     this.panels.forEach((one) => one !== panel && one.follow(at));
     this.following = false;
-    showOver(this.span, at, this.panels[0].series, this.span.flows, this.span.volumes(this.page.catalogue));
+    showOver(this.span, at, this.panels[0].series, this.span.flows, this.volumesBelow(), this.choice);
   }
 
   /** A part is being brushed (in any direction), was brushed, or is no longer (null). */
@@ -208,9 +255,10 @@ export class Past {
     const turn = this.asked, { brush } = this;
     this.keep({ brush });
     const query = brush ?? [this.span.start, this.span.end];
-    const answer = await ask(`used?from=${query[0]}&to=${query[1]}`, this.page.meter).catch(() => null);
+    const asked = [ask(`used?from=${query[0]}&to=${query[1]}`, this.page.meter), this.extents(this.span, this.choice)];
+    const [answer, read] = await Promise.all(asked).catch(() => []);
     if (turn !== this.asked || brush !== this.brush) return;
-    if (answer) this.read(answer.told);
+    if (answer) this.read(answer.told, read);
     this.happen();
   }
 
@@ -244,38 +292,5 @@ export class Past {
     this.keep({ zoom: whole ? null : this.window.map(Math.round) });
     clearTimeout(this.pause);
     this.pause = setTimeout(() => this.load(false), PAUSE_MS);
-  }
-
-  key(event) {
-    if (!this.span || event.ctrlKey || event.altKey || event.metaKey) return;
-    const [low, high] = this.window, middle = (low + high) / 2, size = high - low;
-    const act = {
-      ArrowLeft: () => this.step(-1, event.shiftKey),
-      ArrowRight: () => this.step(1, event.shiftKey),
-      Enter: () => this.open(),
-      Escape: () => this.brushed(null),
-      "+": () => this.windowed(middle - size / 4, middle + size / 4, true),
-      "-": () => this.windowed(middle - size, middle + size, true),
-      PageUp: () => byId("past-previous").click(),
-      PageDown: () => byId("past-next").click(),
-    }[event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  }
-
-  /** The brush by keys: to the next bar or quarter, or as far as that. */
-  step(by, further) {
-    const { span, brush } = this;
-    const grain = span.period === "day" ? span.grain(this.window) : null;
-    const last = Math.min(span.at, span.end) - 1;
-    if (!brush) return this.brushed(last, last);
-    const move = (edge) => {
-      const next = grain ? edge + by * grain : span.edges[span.edges.indexOf(edge) + by];
-      return next >= span.start && next <= span.end ? next : edge;
-    };
-    const [from, to] = [further ? brush[0] : move(brush[0]), move(brush[1])];
-    if (to <= from || (!further && to - brush[1] === 0)) return null;
-    return this.brushed(from, to - 1);
   }
 }

@@ -1,6 +1,7 @@
 // What is shown of the history beside its charts: names, readings, events. Asks nobody; numbers change in place.
 
 import { clock, day, fixed, moment, plain, span as lasting, unit, words } from "./format.js";
+import { rowAt, wordsAt } from "./shown.js";
 import { list, make, put } from "./view.js";
 
 const SHOWN = 12; // events; the rest on request
@@ -9,10 +10,31 @@ const byId = (id) => document.getElementById(id);
 let every = false;
 
 /** What the colours mean. */
-export function showLegend(span, flows, catalogue) {
-  const keys = span.period === "day" ? [{ label: "from the grid", colour: "import" }, ...(flows.some((one) => one.flow === "export") ? [{ label: "to the grid", colour: "export" }] : [])] : flows;
+export function showLegend(span, flows, choice, catalogue) {
+  const sides = [{ label: "from the grid", colour: "import" }, ...(flows.some((one) => one.flow === "export") ? [{ label: "to the grid", colour: "export" }] : [])];
+  const keys = choice.power ? sides : choice.lines ?? (choice.volume ? [choice.volume] : flows);
   const made = keys.map(({ label, name, colour }) => key(called(label, name, catalogue), colour));
-  byId("past-legend").replaceChildren(make("span", "unit", span.period === "day" ? "W" : "kWh"), ...made);
+  const size = choice.power ? "W" : choice.unit ?? "kWh";
+  byId("past-legend").replaceChildren(...(size ? [make("span", "unit", size)] : []), ...made);
+}
+
+/** What the chart can show. */
+export function showChoices(all, chosen) {
+  const select = byId("past-show");
+  const keys = all.map(({ key: one, label }) => `${one} ${label}`).join("\n");
+  if (select.keys !== keys) {
+    select.keys = keys;
+    select.replaceChildren(...all.map(({ key: one, label }) => new Option(label[0].toUpperCase() + label.slice(1), one)));
+  }
+  select.value = chosen;
+  select.hidden = all.length < 2;
+}
+
+/** The month's voltages as a page to print, where the meter sends any. */
+export function showReport(span, { meter, told }) {
+  const link = byId("past-report");
+  link.hidden = span.period !== "month" || !Object.keys(told?.values ?? {}).some((name) => /^voltage_l\d_v$/.test(name));
+  link.href = `/report/${span.date.slice(0, 7)}?meter=${encodeURIComponent(meter)}`;
 }
 
 /** What this meter's owner calls the tariff, as its title ends: "import, low (1)" for "import, tariff 1". */
@@ -44,7 +66,7 @@ export function showVolumes(volumes) {
 }
 
 /** Every value at the moment that is pointed at. */
-export function showOver(span, at, series, flows, volumes) {
+export function showOver(span, at, series, flows, volumes, choice) {
   const over = byId("past-over");
   over.className = at === null ? "hint" : "";
   if (at === null || at < span.start || at >= span.end) {
@@ -53,14 +75,22 @@ export function showOver(span, at, series, flows, volumes) {
   }
   const bar = span.barOf(at);
   const parts = [];
-  if (span.period === "day") {
+  const lines = choice.lines && !choice.power;
+  if (choice.power || lines) {
+    const row = rowAt(series, at);
+    parts.push(span.momentOf(row && row[1] - row[0] >= DAY_S ? row : [at, at]));
+  }
+  if (lines) {
+    parts.push(...wordsAt(choice, series, at));
+  } else if (choice.power) {
     const row = series?.end.findIndex((end) => end > at) ?? -1;
     const known = row >= 0 && series.start[row] <= at ? series.power_w : null;
-    parts.push(`${span.timeOf(at)}  ${fixed(known?.mean[row])} W`);
+    parts[0] += `  ${fixed(known?.mean[row])} W`;
     if (known && known.max[row] - known.mean[row] >= 1) parts.push(`up to ${fixed(known.max[row])} W`);
   } else {
     parts.push(span.nameOf([span.edges[bar], span.edges[bar + 1]]));
-    for (const flow of new Set(flows.map((one) => one.flow))) {
+    if (choice.volume) parts.push(`${choice.label} ${fixed(choice.volume.steps[bar], 2)} ${choice.unit}`);
+    else for (const flow of new Set(flows.map((one) => one.flow))) {
       parts.push(`${flow} ${flows.filter((one) => one.flow === flow).map((one) => fixed(one.steps[bar], 2)).join(" + ")} kWh`);
     }
   }
@@ -69,7 +99,7 @@ export function showOver(span, at, series, flows, volumes) {
 }
 
 /** What the registers say of a range: of what is brushed, or of the whole period. */
-export function showReading(span, brush, told, catalogue) {
+export function showReading(span, brush, told, catalogue, choice, read) {
   put(byId("past-range"), brush ? span.nameOf(brush) : `The ${span.end > span.at ? `${span.period} so far` : `whole ${span.period}`}`);
   const { electricity = {}, ...others } = told.used;
   const kwh = (name, label) => ({ key: name, label, title: name, value: fixed(electricity[name], 3), unit: "kWh" });
@@ -86,6 +116,13 @@ export function showReading(span, brush, told, catalogue) {
   if (typeof mean === "number") items.push({ key: "mean", label: "mean power", title: "over the readings there are; below zero: to the grid", value: fixed(mean), unit: "W" });
   if (highest?.w > 0) items.push(peak(highest, "peak import"));
   if (lowest?.w < 0) items.push(peak(lowest, "peak export"));
+  choice.lines?.forEach(({ name, label }, n) => {
+    const found = read?.[n];
+    if (!found) return;
+    const [least, mean, most] = [found.least, found.mean, found.most].map((one) => fixed(one, choice.places));
+    const several = choice.lines.length > 1 ? `${choice.short} ${label}` : choice.short;
+    items.push({ key: `shown ${name}`, label: several, title: `${name}: mean, least and most`, value: mean, unit: choice.unit, small: `${least} to ${most}` });
+  });
   list(byId("past-numbers"), items.length ? items : [{ key: "none", label: "Nothing was recorded here.", value: "" }]);
   const rates = Object.keys(electricity).filter((name) => electricity[name] > 0 ? /_t\d_/.test(name) : /_t[12]_/.test(name) && electricity[name.replace(/t\d_/, "")] > 0);
   list(byId("past-rates"), rates.map((name) => kwh(name, called(`${name.split("_")[1]}, tariff ${/_t(\d)_/.exec(name)[1]}`, name, catalogue))));

@@ -1,5 +1,5 @@
 // The part of the URL behind the #: which meter, which view, what is zoomed and brushed. Touches no element.
-// #home/month/2026-11-01?zoom=1793487600-1794092400&brush=…-…&kind=power%20quality; times are UTC seconds since 1970.
+// #home/month/2026-11-01?zoom=1793487600-1794092400&brush=…-…&show=voltage&kind=power%20quality; times are UTC seconds since 1970.
 
 export const VIEWS = ["day", "week", "month", "year"];
 
@@ -16,14 +16,15 @@ export function parse(hash) {
     date: DATE.test(date ?? "") ? date : "",
     zoom: pair(more.get("zoom")),
     brush: pair(more.get("brush")),
+    show: more.get("show") ?? "",
     kind: more.get("kind") ?? "",
   };
 }
 
 /** The URL of a view. */
-export function format({ meter, view, date, zoom, brush, kind }) {
+export function format({ meter, view, date, zoom, brush, show, kind }) {
   const path = [meter, ...(view ? [view, ...(date ? [date] : [])] : [])].map(encodeURIComponent).join("/");
-  const more = [["zoom", zoom?.join("-")], ["brush", brush?.join("-")], ["kind", kind && encodeURIComponent(kind)]].filter(([, value]) => value);
+  const more = [["zoom", zoom?.join("-")], ["brush", brush?.join("-")], ...Object.entries({ show, kind }).map(([name, value]) => [name, value && encodeURIComponent(value)])].filter(([, value]) => value);
   return `#${path}${more.length && view ? "?" : ""}${view ? more.map((one) => one.join("=")).join("&") : ""}`;
 }
 

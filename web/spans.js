@@ -84,6 +84,12 @@ export class Span {
     return `${dates({ ...DAY, ...TIME }).format(begin)} – ${dates({ ...DAY, ...TIME }).format(end)}`;
   }
 
+  /** A moment of a curve, or one of its rows that is a day or longer. */
+  momentOf([from, to]) {
+    if (this.period === "day") return this.timeOf(from);
+    return to > from ? dates(DAY).formatRange(this.wall(from), this.wall(to) - 1) : dates({ ...DAY, ...TIME }).format(this.wall(from));
+  }
+
   /** A moment of the day's curve. */
   timeOf(at) {
     return dates(TIME).format(this.wall(at));

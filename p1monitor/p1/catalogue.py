@@ -157,6 +157,11 @@ def device_value(medium: str, unit: str) -> str:
     return "_".join(filter(None, (medium, unit.lower())))
 
 
+_DEVICE_MEDIA, _DEVICE_UNITS = (*sorted(set(MEDIA.values())), "unknown"), ("m3", "GJ", "kWh", "")
+#: What the registers of M-Bus devices are called.
+DEVICE_REGISTERS = tuple(device_value(medium, unit) for medium in _DEVICE_MEDIA for unit in _DEVICE_UNITS)
+
+
 def _made() -> Iterator[Row]:
     """Values that are made of the telegram's (derived), under the rows of their kind."""
     for phase in PHASES:
@@ -166,8 +171,8 @@ def _made() -> Iterator[Row]:
     yield from demands()
     yield Row("", "current_limit_export_a", "number", "A", "Current limit of export", "LU", diagnostic=True)
     yield Row("", "modem_reception", "state", "", "Modem, reception", "KWHIQ, display", diagnostic=True, seldom=True)
-    for medium in (*sorted(set(MEDIA.values())), "unknown"):
-        for unit in ("m3", "GJ", "kWh", ""):
+    for medium in _DEVICE_MEDIA:
+        for unit in _DEVICE_UNITS:
             title = medium.replace("_", " ").capitalize()
             yield Row("", device_value(medium, unit), "register", unit, title, "M-Bus", unit, (8, 3))
             yield Row(

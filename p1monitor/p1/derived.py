@@ -11,7 +11,7 @@ from p1monitor.p1.frames import new
 from p1monitor.p1.records import Measurement
 
 #: (value made, import, export): net power, total and per phase.
-_NETS = (
+NETS = (
     ("power_w", "power_import_w", "power_export_w"),
     *((f"power_l{phase}_w", f"power_import_l{phase}_w", f"power_export_l{phase}_w") for phase in PHASES),
 )
@@ -36,7 +36,7 @@ def derive(values: dict[str, Measurement]) -> None:
 
 def _nets(values: dict[str, Measurement]) -> None:
     get = values.get
-    for name, one, other in _NETS:
+    for name, one, other in NETS:
         plus = get(one)
         if plus is None or name in values:
             continue

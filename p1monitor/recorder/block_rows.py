@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p1monitor.recorder import summaries
 from p1monitor.recorder.blocks import Block
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.levels import HOUR_S
@@ -48,7 +49,7 @@ def stored_shapes(store: Store) -> Shapes:
 
 
 def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes) -> None:
-    """Store a block, and the shapes that are new with it; inside a transaction."""
+    """Store a block, the shapes that are new with it, and what its hour was like; inside a transaction."""
     number = store.meter(meter)
     for shape in shapes.new():
         store.execute("INSERT INTO shape VALUES (?, ?)", shape)
@@ -57,3 +58,4 @@ def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes) -> N
     (nth,) = store.execute(before, (number, span.hour * HOUR_S, (span.hour + 1) * HOUR_S)).fetchone()
     row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
     store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    summaries.add(store, number, block, shapes)

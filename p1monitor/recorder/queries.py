@@ -12,15 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
-from p1monitor.recorder import quality_rows, seconds
+from p1monitor.recorder import curves, quality_rows
 from p1monitor.recorder.event_book import Wanted, look_up
 from p1monitor.recorder.ledger import ELECTRICITY
-from p1monitor.recorder.levels import MINUTE
 from p1monitor.recorder.opening import StoreError, opened_for_reading
-from p1monitor.recorder.rows import TABLES, Table, captured
-from p1monitor.recorder.samples import REGISTERS, VOLTAGES
-from p1monitor.recorder.seconds import Recent
-from p1monitor.recorder.series import NAMES, Piece, columns, fields, means, thinned
+from p1monitor.recorder.recent import Recent
+from p1monitor.recorder.rows import TABLES, Table, captured, means
+from p1monitor.recorder.samples import REGISTERS
 from p1monitor.recorder.steps import Known, Peak, Stood, capture, gone, powers_of, seen, stood
 
 #: name in a question -> table
@@ -36,11 +34,7 @@ PROFILES: Mapping[str, str] = {
 NEAR_S = 3600
 #: M-Bus devices capture once an hour, and some meters hand it on late.
 NEAR_CAPTURE_S = 3 * 3600
-_DAY_S = 86_400
 _FLOWS = ("energy_import_kwh", "energy_export_kwh")
-
-#: A span of an hour or so may be told second by second, where minutes are too few.
-_SECONDS_MOST_S = 2 * 3600
 
 
 class Queries:
@@ -92,34 +86,12 @@ class Queries:
         return look_up(self._db, meter, Wanted(limit, kinds, start, end, phase))
 
     def series(self, meter: str, names: Sequence[str], start: float, end: float, points: int) -> dict[str, object]:
-        """Columns of minimum, mean and maximum, in at most about so many rows, of the profile that suits the span.
+        """Columns of minimum, mean and maximum, in at most about so many rows, of the cheapest level that has each name.
 
         Rows are as long as they are: each has its start and its end. Where nothing is known there is one row of nulls. A
-        name that no profile has is all nulls. A span of an hour or so is told by single readings, where they are kept.
+        name that this meter never sent is all nulls.
         """
-        device = self._electricity(meter)
-        if device is None:
-            return columns(names, ())
-        if end - start <= _SECONDS_MOST_S and (end - start) / MINUTE.seconds < points / 2:
-            single = self._pieces(meter, names, start, end)
-            first = 'SELECT min("end") FROM minute WHERE device = ? AND "end" > ? AND start < ?'
-            (minute,) = self._db.execute(first, (device, start, end)).fetchone()
-            if single and (minute is None or single[0].end <= minute):
-                return columns(names, thinned(single, start, end, points))
-        table = TABLES[self._suiting(device, start, end, points)]
-        wanted = [field for name in names for field in fields(name, table)]
-        sql = f"""SELECT start, "end", samples, {", ".join(wanted)} FROM {table.name}
-            WHERE device = ? AND "end" > ? AND start < ? ORDER BY "end" """
-        rows = (Piece(row[0], row[1], row[2], row[3:]) for row in self._db.execute(sql, (device, start, end)))
-        return columns(names, thinned(rows, start, end, points))
-
-    def seconds(self, meter: str, names: Sequence[str], start: float, end: float) -> dict[str, object]:
-        """Every single reading between two moments, where they are kept."""
-        return columns(names, self._pieces(meter, names, start, end))
-
-    def _pieces(self, meter: str, names: Sequence[str], start: float, end: float) -> list[Piece]:
-        last, found = seconds.archived(self._db, meter, names, start, end)
-        return seconds.pieces(found + self._recent.look(meter, names, last, start, end))
+        return curves.series(self._db, self._recent, meter, names, start, end, points)
 
     def profile(self, name: str, meter: str, start: float, end: float) -> dict[str, object]:
         """Rows of a profile whose end lies between two moments. Registers go on when a meter is replaced.
@@ -247,22 +219,6 @@ class Queries:
             WHERE device = ? AND segment = ? AND "end" > ? AND "end" <= ?"""
         return self._db.execute(sql, (role, equipment_id, device, number, start, end)).fetchall()
 
-    def _suiting(self, device: int, start: float, end: float, points: int) -> str:
-        """The coarsest profile that still fills half of the points."""
-        span = end - start
-        if span / _DAY_S >= points / 2:
-            return "daily_profile"
-        sql = 'SELECT "end" - start FROM load_profile WHERE device = ? ORDER BY "end" DESC LIMIT 1'
-        quarter = self._db.execute(sql, (device,)).fetchone()
-        if quarter is None or span / quarter[0] >= points / 2:
-            return "load_profile"
-        # Minutes are there for two years, but not from before this program kept them so long.
-        first = [
-            self._db.execute(f'SELECT min("end") FROM {name} WHERE device = ? AND "end" > ?', (device, start)).fetchone()[0]
-            for name in ("minute", "load_profile")
-        ]
-        return "minute" if first[0] is not None and first[0] <= (first[1] or first[0]) else "load_profile"
-
 
 def near(role: str) -> int:
     """How long a register of a device says what it was."""
@@ -281,4 +237,4 @@ def _gone(role: str, before: tuple[Stood | None, float], after: tuple[Stood | No
     return (last.total - first.total) / 1000
 
 
-__all__ = ["NAMES", "PROFILES", "VOLTAGES", "Queries", "StoreError"]
+__all__ = ["PROFILES", "Queries", "StoreError"]

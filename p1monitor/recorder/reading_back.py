@@ -90,6 +90,13 @@ class Past:
         if found is not None:
             blocks.prove(Block(*found))
 
+    def packed(self, meter: str) -> Iterator[Block]:
+        """The blocks of a meter as they are."""
+        for row in self.rows(meter):
+            found = self.db.execute("SELECT format, block FROM archive WHERE rowid = ?", (row.id,)).fetchone()
+            if found is not None:
+                yield Block(*found)
+
     def journal(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What the journal and its tail have beyond these numbers."""
         return ((meter, kept) for meter, kept, _ in self.told(after))

@@ -25,8 +25,7 @@ from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.own_events import OwnEvents
 from p1monitor.recorder.pace import Pace
 from p1monitor.recorder.profiles import load_profile
-from p1monitor.recorder.samples import power, volts
-from p1monitor.recorder.seconds import Recent
+from p1monitor.recorder.recent import Recent
 from p1monitor.recorder.stamping import Stamping
 from p1monitor.recorder.store import Store
 from p1monitor.recorder.waiting import Waiting
@@ -180,7 +179,7 @@ class Recorder:
                 self._archive.note(meter, kept)
             seen = again(meter, kept, None)
             reading = restored(kept, self._profile_of(meter), meter)
-            self.recent.put(meter, kept.seq, kept.at, power(reading), volts(reading))
+            self.recent.put(meter, kept.seq, kept.at, reading.values)
             if kept.seq > ledger.taken:
                 reading = reading._replace(events=events, quality=seen.quality if seen is not None else None)
                 ledger.enter(reading, Stamp(kept.at, kept.offset, kept.status))
@@ -214,9 +213,7 @@ class Recorder:
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
         self._archive.take(reading.meter, kept, reading.events)
-        sample = ledger.newest
-        if sample is not None:
-            self.recent.put(ledger.meter, kept.seq, kept.at, sample.power, sample.volts)
+        self.recent.put(reading.meter, kept.seq, kept.at, reading.values)
 
     def _release(self) -> None:
         """The host knows the time now: readings that waited get their stamps, by how long ago they came."""

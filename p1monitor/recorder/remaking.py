@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p1monitor.p1.records import QualityRow, Reading
+from p1monitor.recorder import summaries
 from p1monitor.recorder.blocks import BlockError
 from p1monitor.recorder.kept import Kept, reading
 from p1monitor.recorder.ledger import Stamp
@@ -49,13 +50,16 @@ def remade(
             known = how(meter)
             again = _again(past, meter, store.recorded(meter), known.profile, rater(), progress)
             try:
-                yield meter, rebuild(store, meter, again, load, known.billing_day)
+                made = rebuild(store, meter, again, load, known.billing_day)
+                with store.transaction():
+                    changed = summaries.made_again(store, store.meter(meter), past.packed(meter), past.shapes)
+                yield meter, made._replace(others={**made.others, **({"summary": changed} if changed else {})})
             except (sqlite3.Error, OSError) as error:
                 raise StoreError(sentence(store.path, error)) from error
 
 
 def rebuilt(
-    path: Path, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater], progress: Progress
+    path: Path, load_minutes: int, how: Callable[[str], How], rater: Callable[[], Rater], progress: Progress = lambda _: None
 ) -> Iterator[str]:
     """The same for a history that nobody else writes to: one sentence for each profile that was not what the telegrams say."""
     if not path.exists():

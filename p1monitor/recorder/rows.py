@@ -116,6 +116,16 @@ QUALITY = Table(
 EVERY: Mapping[str, Table] = MappingProxyType({**TABLES, QUALITY.name: QUALITY})
 
 
+#: Columns for people that come of a table's sums, and the SQL of each.
+_POWER_MEANS = {"power_mean_w": "1.0 * power_sum_w / powers", "power_min_w": "power_min_w", "power_max_w": "power_max_w"}
+_VOLT_MEANS = {name: "{0}_sum_dv / 10.0 / {0}_count".format(name.removesuffix("_v")) for name in VOLTAGES}
+
+
+def means(table: Table) -> dict[str, str]:
+    """The columns for people that come of a table's sums, and the SQL of each."""
+    return {**(_POWER_MEANS if table.powers else {}), **(_VOLT_MEANS if table.volts else {})}
+
+
 def values(increment: Increment, device: int, name: str, *, takes: bool) -> tuple[object, ...]:
     """The row that this increment would be alone; `name` is the register of an M-Bus device."""
     table, span = TABLES[increment.level.table], increment.span

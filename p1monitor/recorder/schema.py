@@ -10,6 +10,7 @@ from __future__ import annotations
 from p1monitor.recorder.schema_archive import ARCHIVE_2
 from p1monitor.recorder.schema_profiles import PROFILES_2
 from p1monitor.recorder.schema_quality import QUALITY_3
+from p1monitor.recorder.schema_summary import SUMMARY_4
 
 #: `PRAGMA application_id` of a history: "P1MO".
 APPLICATION = 0x50314D4F
@@ -96,4 +97,4 @@ FROM event e JOIN meter m ON m.id = e.meter;
 """
 
 #: Step n makes version n of version n - 1.
-STEPS: tuple[str, ...] = (_STEP_1, PROFILES_2 + ARCHIVE_2, QUALITY_3)
+STEPS: tuple[str, ...] = (_STEP_1, PROFILES_2 + ARCHIVE_2, QUALITY_3, SUMMARY_4)

@@ -1,112 +1,147 @@
-"""Rows of a profile thinned out for a chart: as many as were asked for, gaps left as gaps. Pure; knows no SQL."""
+"""The rows of a chart: what each number was like between two edges, gaps left as gaps. Pure; knows no SQL."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
-from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from p1monitor.recorder.rows import Table
-from p1monitor.recorder.samples import VOLTAGES
+from p1monitor.recorder.told import Told
 
 Number = float | int | None
-
-#: name -> SQL of its minimum, mean and maximum, and the column that tells whether a table has them
-NAMES: Mapping[str, tuple[str, tuple[str, str, str]]] = MappingProxyType(
-    {
-        "power_w": ("powers", ("power_min_w", "1.0 * power_sum_w / powers", "power_max_w")),
-        **{
-            name: (
-                f"{name.removesuffix('_v')}_count",
-                (f"{name.removesuffix('_v')}_sum_dv / 10.0 / {name.removesuffix('_v')}_count",) * 3,
-            )
-            for name in VOLTAGES
-        },
-    }
-)
-_NOTHING = ("NULL",) * 3
+#: A minimum, a mean and a maximum, in the name's unit.
+Triple = tuple[Number, Number, Number]
+_NOTHING: Triple = (None, None, None)
 
 
-def fields(name: str, table: Table) -> tuple[str, str, str]:
-    """SQL of minimum, mean and maximum in a table; of a name that it does not have, nothing."""
-    needed, triple = NAMES.get(name, ("", _NOTHING))
-    return triple if needed in table.all else _NOTHING
+class Cell(NamedTuple):
+    """What a number was like in one row, in thousandths. A register has no mean: it is of 0 readings."""
+
+    readings: int
+    least: int
+    most: int
+    total: int
+
+    @property
+    def triple(self) -> Triple:
+        """As it is told."""
+        least = _unit(self.least)
+        if self.readings == 1:
+            return least, least, least
+        mean = self.total / self.readings / 1000 if self.readings else None
+        return least, mean if mean is None or mean % 1 else int(mean), _unit(self.most)
 
 
-def means(table: Table) -> dict[str, str]:
-    """The columns for people that come of a table's sums, and the SQL of each."""
-    power = NAMES["power_w"][1]
-    powers = dict(zip(("power_mean_w", "power_min_w", "power_max_w"), (power[1], power[0], power[2]), strict=True))
-    volts = {name: NAMES[name][1][1] for name in VOLTAGES}
-    return {**(powers if table.powers else {}), **(volts if table.volts else {})}
+#: Of each name, by the index of the row.
+Cells = dict[int, Cell]
+#: A row of a level: its end, and what stands in a cell.
+Line = tuple[int, int, int, int, int]
 
 
-class Piece(NamedTuple):
-    """One point: from when to when, of how many samples, and (minimum, mean, maximum) of each name in one row."""
-
-    start: int
-    end: int
-    samples: int
-    numbers: Sequence[Number]
-
-
-def thinned(rows: Iterable[Piece], start: float, end: float, points: int) -> list[Piece]:
-    """The same rows, or as many of them together as needed for at most `points`. A gap is a piece without numbers."""
-    every = list(rows)
-    fine = _with_gaps(every, 1)
-    if len(fine) <= points:
-        return fine
-    shortest = min(piece.end - piece.start for piece in every)
-    width = shortest * ceil((end - start) / points / shortest)  # a whole number of rows
-    merged: list[Piece] = []
-    bucket: list[Piece] = []
-    for piece in every:
-        # `end - 1`: a row that ends at a bucket's edge belongs to the bucket before it
-        if bucket and (piece.end - 1 - start) // width != (bucket[-1].end - 1 - start) // width:
-            merged.append(_merge(bucket))
-            bucket = []
-        bucket.append(piece)
-    if bucket:
-        merged.append(_merge(bucket))
-    return _with_gaps(merged, 2 * width)
+def gathered(rows: Iterable[Line], edges: Sequence[int]) -> Cells:
+    """Rows as fewer, each in the one that its end lies in."""
+    found: dict[int, list[int]] = {}
+    for end, readings, least, most, total in rows:
+        index = bisect_left(edges, end) - 1
+        known = found.get(index)
+        if known is None:
+            found[index] = [readings, least, most, total]
+            continue
+        known[0] += readings
+        known[1] = min(known[1], least)
+        known[2] = max(known[2], most)
+        known[3] += total
+    return {index: Cell(*numbers) for index, numbers in found.items() if 0 <= index < len(edges) - 1}
 
 
-def columns(names: Sequence[str], pieces: Sequence[Piece]) -> dict[str, object]:
-    """The answer: a list per column."""
-    answer: dict[str, object] = {"start": [piece.start for piece in pieces], "end": [piece.end for piece in pieces]}
-    for index, name in enumerate(names):
-        answer[name] = {
-            kind: [piece.numbers[3 * index + place] if piece.numbers else None for piece in pieces]
-            for place, kind in enumerate(("min", "mean", "max"))
-        }
-    return answer
+class Axis(NamedTuple):
+    """Where the rows of an answer part."""
+
+    edges: Sequence[int]
+    width: int = 0  #: of all rows but the last; 0 where they are not alike
+    gap: int = 1  #: so many seconds without anything known are one
 
 
-def _with_gaps(pieces: Sequence[Piece], least: float) -> list[Piece]:
-    """Put an empty piece wherever nothing is known for `least` seconds."""
-    filled: list[Piece] = []
-    for piece in pieces:
-        if filled and piece.start - filled[-1].end >= least:
-            filled.append(Piece(filled[-1].end, piece.start, 0, ()))
-        filled.append(piece)
-    return filled
+def even(start: float, end: float, length: int, points: int) -> Axis:
+    """As many rows as are wanted at most, each a whole number of `length` seconds."""
+    first, until = int(start // length) * length, ceil(end / length) * length
+    width = length * max(1, ceil((until - first) / points / length))
+    # Of rows put together one that lacks is no gap: what is in them may come as seldom as they do.
+    return Axis([*range(first, until, width), until], width, 1 if width == length else 2 * width)
 
 
-def _merge(pieces: Sequence[Piece]) -> Piece:
-    if len(pieces) == 1:
-        return pieces[0]
-    samples = sum(piece.samples for piece in pieces)
-    numbers: list[Number] = []
-    for index in range(0, len(pieces[0].numbers), 3):
-        known = [(piece.numbers[index : index + 3], piece.samples) for piece in pieces]
-        some = [(triple, weight) for triple, weight in known if triple[1] is not None]
-        numbers += _together(some) if some else (None, None, None)
-    return Piece(pieces[0].start, pieces[-1].end, samples, numbers)
+def fewer(edges: Sequence[int], points: int) -> Axis:
+    """Rows between all of these edges, or between each second, third … of them."""
+    step = ceil((len(edges) - 1) / points)
+    return Axis(edges if step <= 1 else [*edges[:-1:step], edges[-1]])
 
 
-def _together(known: Sequence[tuple[Sequence[Number], int]]) -> tuple[Number, Number, Number]:
-    weights = sum(weight for _, weight in known) or 1
-    low = min(triple[0] for triple, _ in known if triple[0] is not None)
-    high = max(triple[2] for triple, _ in known if triple[2] is not None)
-    return low, sum((triple[1] or 0) * weight for triple, weight in known) / weights, high
+def folded(told: Told, edges: Sequence[int]) -> list[Cells]:
+    """Single readings, in order of their stamps, as rows: of each name."""
+    found: list[Cells] = [{} for _ in told.numbers]
+    if not told.at:
+        return found
+    for index in range(max(0, bisect_left(edges, told.at[0]) - 1), min(len(edges) - 1, bisect_left(edges, told.at[-1]))):
+        low, high = bisect_right(told.at, edges[index]), bisect_right(told.at, edges[index + 1])
+        for cells, numbers in zip(found, told.numbers, strict=True) if low < high else ():
+            some = numbers[low:high]
+            values = [one for one in some if one is not None] if None in some else cast("Sequence[int]", some)
+            if values:
+                cells[index] = Cell(len(values), min(values), max(values), sum(values))
+    return found
+
+
+def answer(names: Sequence[str], axis: Axis, cells: Sequence[Cells]) -> dict[str, object]:
+    """Columns; rows in which nothing is known are one row of nulls, or left out where that is no gap."""
+    edges = axis.edges
+    starts, ends, rows = list[int](), list[int](), list[int | None]()
+    for index in sorted(set().union(*cells)):
+        if ends and edges[index] - ends[-1] >= axis.gap:
+            starts.append(ends[-1])
+            ends.append(edges[index])
+            rows.append(None)
+        starts.append(edges[index])
+        ends.append(edges[index + 1])
+        rows.append(index)
+    told: dict[str, object] = {"start": starts, "end": ends}
+    for name, one in zip(names, cells, strict=True):
+        triples = [one[row].triple if row is not None and row in one else _NOTHING for row in rows]
+        told[name] = columns_of(triples)
+    return told
+
+
+def columns_of(triples: Iterable[Triple]) -> Mapping[str, Sequence[Number]]:
+    """A name's three columns."""
+    least, mean, most = list[Number](), list[Number](), list[Number]()
+    for one in triples:
+        least.append(one[0])
+        mean.append(one[1])
+        most.append(one[2])
+    return {"min": least, "mean": mean, "max": most}
+
+
+def singles(told: Told, gap_s: int) -> tuple[list[int], list[Cells]]:
+    """Each reading as a row, from the one before if that is near: edges, and the rows of each name."""
+    edges, places = list[int](), list[int]()
+    for at in told.at:
+        near = bool(edges) and at - edges[-1] <= gap_s
+        if not near and (not edges or at - 1 > edges[-1]):
+            edges.append(at - 1)
+        if not edges or at > edges[-1]:
+            edges.append(at)
+        places.append(len(edges) - 2)
+    found: list[Cells] = []
+    for numbers in told.numbers:
+        cells: Cells = {}  # where the meter's time repeats, the newest counts
+        for row, one in zip(places, numbers, strict=True):
+            if one is not None:
+                cells[row] = Cell(1, one, one, one)
+        found.append(cells)
+    return edges, found
+
+
+def _unit(thousandths: int | None) -> Number:
+    if thousandths is None:
+        return None
+    return thousandths // 1000 if thousandths % 1000 == 0 else thousandths / 1000

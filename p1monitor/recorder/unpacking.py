@@ -54,6 +54,7 @@ class Streams(NamedTuple):
 
     seq: Sequence[int]
     at: Sequence[int]  #: stamps, UTC seconds
+    offset: Sequence[int]  #: of local time, seconds
     values: Mapping[str, Stream]  #: by code in its normal form; those that occur
 
 
@@ -66,11 +67,13 @@ def unpack(blob: bytes, shapes: Shapes) -> Iterator[Kept]:
         raise _damaged(error) from error
 
 
-def columns(blob: bytes, shapes: Shapes, codes: Collection[str]) -> Streams:
-    """The numbers of some OBIS codes, without the telegrams."""
+def columns(blob: bytes, shapes: Shapes, codes: Collection[str] | None = None) -> Streams:
+    """The numbers of some OBIS codes, or of all, without the telegrams."""
     try:
         block = _Block(proven(blob), shapes)
-        return Streams(block.seq.values, block.at.values, {code: one for code in codes if (one := block.stream(code)) is not None})
+        wanted = block.codes() if codes is None else codes
+        found = {code: one for code in wanted if (one := block.stream(code)) is not None}
+        return Streams(block.seq.values, block.at.values, block.offset.values, found)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as error:
         raise _damaged(error) from error
 
@@ -177,7 +180,7 @@ class _Block:
         self.rows = rows = source.number()
         if not 0 < rows <= READINGS_MOST:
             raise PackingError(f"the block has {rows} readings: at most {READINGS_MOST}")
-        self.seq, self.at, self._offset, self._status = (source.numbers(rows) for _ in range(4))
+        self.seq, self.at, self.offset, self._status = (source.numbers(rows) for _ in range(4))
         self._came, self._late = source.numbers(rows), source.numbers(rows)
         self._crcs, self._verdicts = source.texts(rows), source.texts(rows)
         count = source.number()
@@ -185,12 +188,13 @@ class _Block:
             raise PackingError(f"the block has {count} shapes for {rows} readings")
         self._which: Sequence[int] = source.numbers(rows).values if count > 1 else [0] * rows
         self._groups = [_Group(source, shapes, rows) for _ in range(count)]
-        if not source.ended or Counter(self._which) != {number: group.rows for number, group in enumerate(self._groups)}:
+        found = Counter(self._which) if count > 1 else {0: rows}
+        if not source.ended or found != {number: group.rows for number, group in enumerate(self._groups)}:
             raise PackingError("the block has more or less than its readings")
 
     def readings(self) -> Iterator[Kept]:
         """Every reading."""
-        ats, offsets = self.at.values, self._offset.values
+        ats, offsets = self.at.values, self.offset.values
         wall = [2 * (at + offset) for at, offset in zip(ats, offsets, strict=True)]
         frames = [
             group.frames([one for one, which in zip(wall, self._which, strict=True) if which == number])
@@ -203,6 +207,11 @@ class _Block:
         rows = zip(self.seq.values, ats, offsets, self._status.values, came, crcs, verdicts, self._which, strict=True)
         for seq, at, offset, status, received, crc, verdict, which in rows:
             yield Kept(seq, at, offset, status, received, crc, verdict, next(frames[which]))
+
+    def codes(self) -> list[str]:
+        """Every code that has a number."""
+        places = (place for group in self._groups for place in group.shape.places if place.kind == NUMBER and place.code)
+        return list(dict.fromkeys(_normal(place.code) for place in places))
 
     def stream(self, code: str) -> Stream | None:
         """The numbers of one code; None where it does not occur."""

@@ -20,8 +20,9 @@ from p1monitor.recorder.opening import StoreError
 from p1monitor.settings import WebSettings
 from p1monitor.webapp import payload, tables
 from p1monitor.webapp.arguments import Refused
-from p1monitor.webapp.ask import Answers, Queries
+from p1monitor.webapp.ask import Answers
 from p1monitor.webapp.door import Door
+from p1monitor.webapp.history import Queries
 
 #: Streams at once: each holds one of the server's 16 threads. The page polls where there is none left.
 STREAMS = 10
@@ -76,6 +77,7 @@ def create_app(
     _pages(app, door, web or webfiles.folder())
     answers = Answers(live, queries, status.snapshot, clock, append_crc=append_crc)
     _answers(app, answers)
+    _tables(app, answers)
     _others(app, answers, status, sizes)
     _streams(app, live, answers, clock)
     return app
@@ -166,11 +168,6 @@ def _answers(app: Flask, answers: Answers) -> None:
     for path, ask in answers.routes().items():
         answer(path, ask)
 
-    @app.get("/api/v1/events")
-    @app.get("/api/v1/events.csv")
-    def events() -> Response:
-        return _table(answers.events(request.args))
-
     @app.get("/api/v1/live")
     def live() -> Response:
         tag, told = answers.live(request.args)
@@ -180,10 +177,6 @@ def _answers(app: Flask, answers: Answers) -> None:
         response.headers["Cache-Control"] = "no-cache"
         response.make_conditional(request)
         return response
-
-    @app.get("/api/v1/profiles/<name>")
-    def profiles(name: str) -> Response:
-        return _table(answers.profile(name.removesuffix(CSV), request.args))
 
     @app.get("/report/<month>")
     def report(month: str) -> Response:
@@ -197,6 +190,21 @@ def _answers(app: Flask, answers: Answers) -> None:
     def healthz() -> Response:
         flowing, told = answers.health()
         return _json(told, 200 if flowing else 503)
+
+
+def _tables(app: Flask, answers: Answers) -> None:
+    """What is CSV too."""
+
+    def table(path: str, ask: Callable[[Mapping[str, str]], object]) -> None:
+        for rule in (path, path + CSV):
+            app.add_url_rule(rule, rule, lambda: _table(ask(request.args)))
+
+    for path, ask in answers.tables().items():
+        table(path, ask)
+
+    @app.get("/api/v1/profiles/<name>")
+    def profiles(name: str) -> Response:
+        return _table(answers.profile(name.removesuffix(CSV), request.args))
 
 
 def _others(app: Flask, answers: Answers, status: StatusLike, sizes: Callable[[], Mapping[str, float]]) -> None:
@@ -249,7 +257,7 @@ def _json(answer: object, status: int = 200) -> Response:
 
 
 def _table(answer: object) -> Response:
-    """As CSV where the path or the browser asks for it."""
+    """As CSV where the path or the browser asks for it. The same answer has the same tag, so that nobody is sent it twice."""
     file = request.path.endswith(CSV)
     accepted = request.accept_mimetypes.best_match(("application/json", tables.MIMETYPE))
     response = _json(answer)
@@ -258,6 +266,9 @@ def _table(answer: object) -> Response:
     if file:
         response.headers["Content-Disposition"] = f'attachment; filename="{request.path.rpartition("/")[2]}"'
     response.vary.add("Accept")
+    response.add_etag()
+    response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
     return response
 
 

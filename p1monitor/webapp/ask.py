@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from p1monitor import days
 from p1monitor.clock import Clock
 from p1monitor.live import Live
-from p1monitor.p1.catalogue import row_of
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.samples import VOLTAGES
 from p1monitor.sinks.relay import complete
 from p1monitor.webapp import openapi, payload, periods, report
-from p1monitor.webapp.arguments import EVENTS, MOST_EVENTS, Arguments, Refused, kinds, moment, phase, whole
+from p1monitor.webapp.arguments import (
+    EVENTS,
+    MOST_EVENTS,
+    MOST_POINTS,
+    POINTS,
+    Arguments,
+    Refused,
+    kinds,
+    moment,
+    names,
+    phase,
+    whole,
+)
+from p1monitor.webapp.history import Queries
 
-#: Names of one series answer: a chart shows a dozen lines at most.
-MOST_NAMES = 16
-#: Points of one series answer: more than a wide screen has pixels.
-MOST_POINTS, POINTS = 4000, 300
 DAY_S = 86_400.0
 #: Profiles, and the longest span of each that one answer holds (some 36 000 rows).
 SPANS = {
@@ -33,33 +40,6 @@ SPANS = {
 }
 #: What the status says of a meter that sends no voltage.
 NO_VOLTAGE = "no voltage is sent, so there is no power quality but what the meter counts itself"
-
-
-class Queries(Protocol):
-    """What is asked of the store, from any thread."""
-
-    def series(self, meter: str, names: Sequence[str], start: float, end: float, points: int) -> Mapping[str, object]:
-        """Columns of values between two moments, in at most so many rows."""
-
-    def profile(self, name: str, meter: str, start: float, end: float) -> Mapping[str, object]:
-        """Rows of one profile between two moments."""
-
-    def used(self, meter: str, start: float, end: float) -> Mapping[str, object]:
-        """How far each register went between two moments, by role."""
-
-    def steps(self, meter: str, edges: Sequence[float]) -> Mapping[str, Mapping[str, Sequence[float | None]]]:
-        """How far each register went from each moment to the next, by role."""
-
-    def powers(self, meter: str, start: float, end: float) -> Mapping[str, object]:
-        """Mean, highest and lowest power between two moments."""
-
-    def first(self, meter: str) -> float | None:
-        """When the meter's history begins."""
-
-    def events(
-        self, meter: str, limit: int, *, kinds: Sequence[str], start: float | None, end: float | None, phase: str | None
-    ) -> Sequence[Mapping[str, object]]:
-        """The newest events of these kinds, this time and this phase."""
 
 
 class Answers:
@@ -84,7 +64,6 @@ class Answers:
         """The plain questions: path and what answers it."""
         return {
             "/api/v1/recent": self.recent,
-            "/api/v1/series": self.series,
             "/api/v1/today": self.today,
             "/api/v1/used": self.used,
             "/api/v1/status": self.status,
@@ -92,6 +71,10 @@ class Answers:
             "/api/v1/catalogue": self.catalogue,
             "/api/v1/openapi.json": lambda _arguments: openapi.document(),
         }
+
+    def tables(self) -> Mapping[str, Callable[[Arguments], object]]:
+        """Those that are answered as CSV too."""
+        return {"/api/v1/series": self.series, "/api/v1/events": self.events}
 
     def meter(self, arguments: Arguments) -> str:
         """The meter that is asked about; the first where none is named."""
@@ -128,14 +111,9 @@ class Answers:
     def series(self, arguments: Arguments) -> object:
         """Columns of values between two moments."""
         meter, queries = self.meter(arguments), self._store()
-        names = [name for name in arguments.get("names", "power_w").split(",") if name]
-        if not 0 < len(names) <= MOST_NAMES or any(len(name) > 64 for name in names):
-            raise Refused(400, "names", f"names: 1 to {MOST_NAMES} names, like power_w,voltage_l1_v")
-        unknown = [name for name in names if row_of(name) is None]
-        if unknown:
-            raise Refused(400, "names", f"there is no value called {unknown[0]}")
+        wanted = names(arguments, lambda: [str(one["role"]) for one in queries.devices(meter)])
         start, end = self._span(arguments)
-        return queries.series(meter, names, start, end, whole(arguments, "points", POINTS, MOST_POINTS))
+        return queries.series(meter, wanted, start, end, whole(arguments, "points", POINTS, MOST_POINTS))
 
     def profile(self, name: str, arguments: Arguments) -> object:
         """Rows of a profile between two moments."""

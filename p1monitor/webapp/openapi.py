@@ -12,6 +12,7 @@ from p1monitor.p1.event_codes import PHASES
 from p1monitor.recorder.event_book import KINDS
 from p1monitor.recorder.queries import PROFILES
 from p1monitor.webapp import periods
+from p1monitor.webapp.arguments import MOST_NAMES, MOST_POINTS
 
 Schema = Mapping[str, Any]
 _JSON, _CSV, _STREAM, _PLAIN = "application/json", "text/csv", "text/event-stream", "text/plain"
@@ -89,8 +90,8 @@ _PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "meter": Parameter("name of the meter; the first of the configuration if absent", _TEXT),
         "from": Parameter("UTC seconds since 1970", _MOMENT),
         "to": Parameter("UTC seconds since 1970", _MOMENT),
-        "names": Parameter("1 to 16 names of values, with commas between them", _TEXT),
-        "points": Parameter("at most about so many rows", {"type": "integer", "minimum": 1, "maximum": 4000}),
+        "names": Parameter(f"1 to {MOST_NAMES} names of numbers, with commas between them; gas_2/gas_m3: of that role", _TEXT),
+        "points": Parameter("at most about so many rows", {"type": "integer", "minimum": 1, "maximum": MOST_POINTS}),
         "date": Parameter("a date in it, as 2026-11-20, 2026-11 or 2026; today if absent", _TEXT),
         "append_crc": Parameter("1: add a checksum where the meter sends none", {"enum": ["0", "1", "true", "false"]}),
         "period": Parameter("which", {"enum": list(periods.KINDS)}, "path"),
@@ -114,6 +115,7 @@ class Route(NamedTuple):
 
 
 _BETWEEN = ("meter", "from", "to")
+_COLUMNS = (*_BETWEEN, "names", "points")
 _EVENTS = (*_BETWEEN, "kind", "phase", "limit")
 #: Every path but the page's own.
 ROUTES: Mapping[str, Route] = MappingProxyType(
@@ -145,16 +147,18 @@ ROUTES: Mapping[str, Route] = MappingProxyType(
             ),
             ("period", "meter", "date"),
         ),
-        "/api/v1/series": Route("columns between two moments", _SERIES, (*_BETWEEN, "names", "points")),
+        "/api/v1/series": Route("columns between two moments", _SERIES, _COLUMNS, (_JSON, _CSV), bare=(304,)),
+        "/api/v1/series.csv": Route("the same as a file", _TEXT, _COLUMNS, (_CSV,), bare=(304,)),
         "/api/v1/profiles/{name}": Route(
             "rows of a profile; the end of a row is its stamp",
             _object(columns=_list(_TEXT), rows=_list(_list(_CELL))),
             ("name", *_BETWEEN),
             (_JSON, _CSV),
+            bare=(304,),
         ),
-        "/api/v1/profiles/{name}.csv": Route("the same as a file", _TEXT, ("name", *_BETWEEN), (_CSV,)),
-        "/api/v1/events": Route("what happened, newest first", _object(events=_list(_EVENT)), _EVENTS, (_JSON, _CSV)),
-        "/api/v1/events.csv": Route("the same as a file", _TEXT, _EVENTS, (_CSV,)),
+        "/api/v1/profiles/{name}.csv": Route("the same as a file", _TEXT, ("name", *_BETWEEN), (_CSV,), bare=(304,)),
+        "/api/v1/events": Route("what happened, newest first", _object(events=_list(_EVENT)), _EVENTS, (_JSON, _CSV), bare=(304,)),
+        "/api/v1/events.csv": Route("the same as a file", _TEXT, _EVENTS, (_CSV,), bare=(304,)),
         "/api/v1/meters": Route(
             "the meters, and what each says it is",
             _object(

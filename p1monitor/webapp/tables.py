@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from p1monitor.recorder.event_book import SHOWN
 
@@ -21,8 +22,20 @@ def of_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def of_answer(answer: object) -> str:
-    """Of what a profile or the event book answers."""
+    """Of what a profile, a series or the event book answers."""
     assert isinstance(answer, Mapping)
+    if "start" in answer:
+        return of_rows(*_series(answer))
     if "columns" in answer:
         return of_rows(answer["columns"], answer["rows"])
     return of_rows(SHOWN, ([event.get(name) for name in SHOWN] for event in answer["events"]))
+
+
+def _series(answer: Mapping[str, Any]) -> tuple[list[str], Iterable[Sequence[object]]]:
+    """Three columns for each name."""
+    heads, columns = list[str](), list[Sequence[object]]()
+    for name, column in answer.items():
+        parts = {f"{name}_{part}": one for part, one in column.items()} if isinstance(column, Mapping) else {name: column}
+        heads += parts
+        columns += parts.values()
+    return heads, zip(*columns, strict=True)

@@ -1,0 +1,109 @@
+"""What the chart of the past shows: chosen, in the URL, read where it is brushed; and the way to the month's report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from p1monitor.p1.records import Reading
+from tests import pasthouse
+from tests.browser import CONTRAST, DESK, PHONE, Open, clock, house, visit
+from tests.viewing import READ, shown
+from tests.webhouse import House
+
+__all__ = ["clock", "house", "visit"]  # fixtures
+
+#: Three hours of a Sunday afternoon.
+FROM, TO = 1774778400, 1774789200
+#: Colours of the lines of three phases, in light.
+PHASES = ("138 82 32", "31 39 43", "125 134 141")
+#: How many pixels of the chart have a colour.
+PIXELS = """(wanted) => {
+  const canvas = document.querySelector("#bars canvas"), told = {};
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  for (let at = 0; at < data.length; at += 4) {
+    const colour = data.slice(at, at + 3).join(" ");
+    told[colour] = (told[colour] ?? 0) + 1;
+  }
+  return wanted.map((colour) => told[colour] ?? 0);
+}"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reading]:
+    path = tmp_path_factory.mktemp("shown") / "history.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pasthouse, "PACES", pasthouse.PACES[1:])
+        return path, pasthouse.build(path)
+
+
+@pytest.fixture
+def settled(built: tuple[Path, Reading]) -> Iterator[House]:
+    yield from pasthouse.settled(*built)
+
+
+def series(house: House, name: str, points: int) -> Any:
+    query = f"names={name}&from={FROM}&to={TO}&points={points}"
+    return house.app.test_client().get(f"/api/v1/series?{query}", base_url="http://localhost").get_json()[name]
+
+
+def test_a_url_says_what_is_shown_and_a_brush_reads_it(settled: House, visit: Open) -> None:
+    page = visit(of=settled, size=DESK, path=f"/#home/day/2026-03-29?brush={FROM}-{TO}&show=voltage").page
+    shown(page)
+    expect(page.locator("#past-show")).to_have_value("voltage")
+    expect(page.locator("#past-legend")).to_have_text("VL1L2L3")
+    expect(page.locator("#past-numbers")).to_contain_text("voltage L3")
+    assert all(page.evaluate(PIXELS, PHASES))
+    read = page.evaluate(READ)
+    told = {name: series(settled, f"voltage_l{name}_v", 4000) for name in (1, 2, 3)}
+    for phase, column in told.items():
+        known = [one for one in column["mean"] if one is not None]
+        assert float(read[f"voltage L{phase}"]) == pytest.approx(sum(known) / len(known), abs=0.06)
+        extremes = f"{min(filter(None, column['min'])):.1f} to {max(filter(None, column['max'])):.1f}"
+        expect(page.locator("#past-numbers")).to_contain_text(extremes)
+    page.locator("#past-clear").click()
+    expect(page.locator("#past-range")).to_have_text("The whole day")
+    expect(page.locator("#past-numbers")).to_contain_text("voltage L3")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desktop"])
+def test_what_is_shown_is_chosen_and_stays(settled: House, visit: Open, size: tuple[int, int]) -> None:
+    page = visit(of=settled, size=size, dark=size == PHONE, path="/#home/week").page
+    shown(page)
+    choices = ["Energy", "Power", "Power by phase", "Voltage", "Current", "Gas"]
+    expect(page.locator("#past-show option")).to_have_text(choices)
+    for label, address, unit in (
+        ("Current", "show=current", "A"),
+        ("Gas", "show=gas%2Fgas_m3", "m³"),
+        ("Power", "show=power", "W"),
+    ):
+        page.locator("#past-show").select_option(label=label)
+        expect(page).to_have_url(re.compile(re.escape(address)))
+        expect(page.locator("#past-legend .unit")).to_have_text(unit)
+        expect(page.locator("#volumes canvas")).to_have_count(0 if label == "Gas" else 1)
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    page.locator("#past-month").click()
+    expect(page.locator("#past-title")).to_have_text("March 2026")
+    expect(page.locator("#past-show")).to_have_value("power")
+    page.locator("#past-show").select_option("")
+    expect(page).not_to_have_url(re.compile("show="))
+    expect(page.locator("#past-legend .unit")).to_have_text("kWh")
+
+
+def test_the_month_leads_to_its_report(settled: House, visit: Open) -> None:
+    page = visit(of=settled, size=DESK, path="/#home/month/2026-03").page
+    shown(page)
+    expect(page.locator("#past-report")).to_be_visible()
+    with page.expect_navigation():
+        page.locator("#past-report").click()
+    expect(page.locator("h1")).to_have_text("Voltage quality, 2026-03")
+    page.go_back()
+    shown(page)
+    page.locator("#past-week").click()
+    expect(page.locator("#past-report")).to_be_hidden()
