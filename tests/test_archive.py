@@ -200,12 +200,38 @@ def test_old_blocks_go_a_few_at_a_time_and_their_room_is_used_again(path: Path) 
     for _ in range(4):
         writer.save()
         left.append(len(writer.rows()))
-    assert left == [100 - DROPPED_MOST, 100 - 2 * DROPPED_MOST, 100 - 3 * DROPPED_MOST, 25]
-    assert writer.rows("hour")[0] == (75,)
+    assert left == [100 - DROPPED_MOST, 100 - 2 * DROPPED_MOST, 100 - 3 * DROPPED_MOST, 27]
+    assert writer.rows("hour")[0] == (73,)
     (pages,) = writer.store.execute("PRAGMA page_count").fetchone()
     writer.feed(hours(50, first=1000))
     writer.save()
     assert writer.store.execute("PRAGMA page_count").fetchone() == (pages,)
+    writer.close()
+
+
+def test_imported_hours_that_are_too_old_go_first_although_they_came_last(path: Path) -> None:
+    writer = Writer(path, "30 days")
+    writer.feed([one._replace(at=one.at + 100 * 86_400) for one in hours(6)])
+    writer.save()
+    writer.store.execute("UPDATE archive SET rowid = -rowid")  # as if they had come before those
+    writer.feed(hours(5, first=1000))
+    writer.save()
+    writer.feed([one._replace(at=one.at + 101 * 86_400) for one in hours(5, first=2000)])
+    writer.save()
+    writer.save()
+    assert writer.rows("min(hour)") == [(100 * 24,)]
+    writer.close()
+
+
+def test_one_hour_of_a_clock_that_runs_years_ahead_throws_nothing_away(path: Path) -> None:
+    writer = Writer(path, "30 days")
+    writer.feed(hours(20))
+    writer.feed([one._replace(at=one.at + 4000 * 86_400) for one in hours(2, first=1000)])
+    writer.save()
+    before = writer.rows("hour")
+    writer.save()
+    assert writer.rows("hour") == before
+    assert max(before) == (4000 * 24,)
     writer.close()
 
 

@@ -98,7 +98,14 @@ def test_every_reading_is_exported_with_what_it_said(lived: Path, tmp_path: Path
     assert [one["power_w"] for one in told] == [float(one["power_w"]) for one in found]
     lines = exported(lived, tmp_path / "out", "readings", "--format", "influx").splitlines()
     assert sum(",role=electricity " in line for line in lines) == 380
-    assert table(lived, tmp_path / "none.csv", "readings", "--meter", "garage") == []
+
+
+@pytest.mark.parametrize("what", ["readings", "load", "--telegrams"])
+def test_a_meter_that_there_is_none_of_is_refused(lived: Path, tmp_path: Path, what: str) -> None:
+    out = tmp_path / "out"
+    told = runs("export", "--history", lived, "-o", out, what, "--meter", "garage")
+    assert told == (1, f'p1monitor: {lived}: there is no meter "garage"; there is home\n')
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("words", ["export --telegrams", "verify", "backup {0}", "import {1}"])

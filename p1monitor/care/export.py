@@ -53,6 +53,7 @@ def export(
 ) -> Iterator[bytes]:
     """The same of a file, beside whoever writes it."""
     with closing(Past(path)) as past:
+        past.expect(meter)
         yield from lines(past, what, form, meter, span, progress, country_of)
 
 

@@ -16,9 +16,10 @@ from p1monitor.recorder.card import SIZE
 from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import ROOM_LEAST, Journal
 from p1monitor.recorder.kept import Kept
+from p1monitor.recorder.levels import HOUR_S
 from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.records import Record
-from p1monitor.recorder.retention import DROPPED_MOST, parse
+from p1monitor.recorder.retention import AGREEING, DROPPED_MOST, parse
 from p1monitor.recorder.store import Store
 
 log = logging.getLogger(__name__)
@@ -188,17 +189,23 @@ class Archive:
     def _forget(self) -> None:
         """Drop the oldest blocks that `keep` does not want any more, a few at a time."""
         keep = self._keep
-        sql = 'SELECT rowid, bytes, "end" FROM archive ORDER BY rowid LIMIT ?'
         if keep == (None, None):
             return
-        newest = self._newest()
-        for row, size, end in self._store.execute(sql, (DROPPED_MOST,)).fetchall():
-            old = keep.seconds is not None and end < newest - keep.seconds
+        before = None if keep.seconds is None else self._newest() - keep.seconds
+        for end, row, size in sorted(self._oldest())[:DROPPED_MOST]:
+            old = before is not None and end < before
             if not old and (keep.size is None or self._bytes + self._grown <= keep.size):
                 return
             self._store.execute("DELETE FROM archive WHERE rowid = ?", (row,))
             self._grown -= size
 
+    def _oldest(self) -> Iterator[tuple[int, int, int]]:
+        """Of each meter a few blocks, the oldest by their stamps, for what was imported came last: end of the hour, row, bytes."""
+        sql = "SELECT (start / ? + 1) * ?, rowid, bytes FROM archive WHERE meter = ? ORDER BY start LIMIT ?"
+        for (meter,) in self._store.execute("SELECT id FROM meter").fetchall():
+            yield from self._store.execute(sql, (HOUR_S, HOUR_S, meter, DROPPED_MOST)).fetchall()
+
     def _newest(self) -> int:
-        row = self._store.execute('SELECT "end" FROM archive ORDER BY rowid DESC LIMIT 1').fetchone()
-        return 0 if row is None else int(row[0])
+        """What age is counted from: a single clock that runs years ahead must not throw away everything."""
+        sql = 'SELECT min("end") FROM (SELECT "end" FROM archive ORDER BY rowid DESC LIMIT ?)'
+        return int(self._store.execute(sql, (AGREEING,)).fetchone()[0] or 0)

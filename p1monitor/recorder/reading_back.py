@@ -59,6 +59,12 @@ class Past:
         """Let go of it."""
         self.db.close()
 
+    def expect(self, meter: str | None) -> None:
+        """StoreError where nothing is kept of a meter of this name; None is all meters."""
+        names = [str(name) for (name,) in self.db.execute("SELECT name FROM meter ORDER BY id").fetchall()]
+        if meter is not None and meter not in {*names, *(name for name, _ in self.journal({}))}:
+            raise StoreError(f'{self.path}: there is no meter "{meter}"; there is {", ".join(names) or "none"}')
+
     def rows(self, meter: str | None = None, start: int = EVER[0], end: int = EVER[1]) -> list[Row]:
         """The blocks that have readings of a time."""
         found = self.db.execute(_BLOCKS, {"meter": meter, "start": start, "end": end}).fetchall()
@@ -147,6 +153,7 @@ def telegrams(
 ) -> Iterator[bytes]:
     """The telegrams of a time, byte for byte as they came, in the order they came; of one meter, or of all after one another."""
     with closing(Past(path)) as past:
+        past.expect(meter)
         after = past.archived()
         rows = past.rows(meter, start, end)
         yield from (kept.frame for _, kept in past.whole(rows, progress) if start <= kept.at < end)

@@ -13,6 +13,8 @@ _DAYS: Mapping[str, int] = MappingProxyType({"day": 1, "month": 31, "year": 366}
 _BYTES: Mapping[str, int] = MappingProxyType({"MB": 10**6, "GB": 10**9})
 #: Blocks that one save drops at most: a day of one meter. A shorter `keep` takes effect over some hours, not in one long write.
 DROPPED_MOST = 24
+#: Newest blocks that must all be past a block's time before it goes: two hours of a meter, so that one wrong clock is not enough.
+AGREEING = 3
 
 
 class Keep(NamedTuple):
