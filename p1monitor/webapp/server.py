@@ -6,7 +6,7 @@ import logging
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from waitress import wasyncore
+from waitress import trigger, wasyncore
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from p1monitor import listen as addresses
@@ -24,8 +24,8 @@ LARGEST_BODY = 8 * 1024
 LARGEST_HEADER = 16 * 1024
 #: Octets that may wait for one slow client before its thread waits too (the default is 16 MiB each).
 WAITING_OCTETS = 256 * 1024
-#: How often the loop looks whether it should stop.
-TICK_S = 0.25
+#: The longest that the loop sleeps: often enough for what waitress tidies. A stop wakes it, and so does whatever comes.
+TICK_S = 30.0
 #: How long `close` waits for the requests at hand.
 CLOSE_S = 4
 
@@ -63,7 +63,13 @@ class Server:
         """End the streams, answer what is at hand, stop listening."""
         self._app.extensions["p1monitor_close"]()
         self._stop.set()
+        self._wake()
         self._thread.join(CLOSE_S + 1.0)
+
+    def _wake(self) -> None:
+        for one in list(self._sockets.values()):
+            if isinstance(one, trigger.trigger):  # each server has one, for its own threads
+                one.pull_trigger()
 
     def _loop(self) -> None:
         # waitress's own run() has no stop but a signal in the main thread.
