@@ -70,6 +70,7 @@ class Reader:
         self._turned: float | None = None
         self._heard = 0.0  # when the source was opened, or the last valid telegram came
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        self.period: float | None = None  #: seconds between telegrams, as learnt; None before enough have come
         self._identified: str | None = None  # equipment id in the status
         self._last: float | None = None  # valid telegram since the source was opened
         self._ticked = 0.0
@@ -95,11 +96,6 @@ class Reader:
     def turned(self) -> float:
         """Monotonic time of the last turn of the loop, for the watchdog; now, while there is nothing to turn."""
         return self._clock.monotonic() if self._turned is None or self.ended else self._turned
-
-    @property
-    def period(self) -> float | None:
-        """Seconds between telegrams, as learnt; None before enough have come."""
-        return median(self._intervals) if len(self._intervals) >= INTERVALS_LEAST else None
 
     def _run(self) -> None:
         delays = _backoff()
@@ -212,9 +208,9 @@ class Reader:
             self._intervals.append(now - self._last)
         self._last = self._heard = now
         self._refusals.clear()
-        period = self.period
-        if period is not None:
-            self._status.set("period_s", round(period, 1), meter=self.meter)
+        if len(self._intervals) >= INTERVALS_LEAST:
+            self.period = median(self._intervals)
+            self._status.set("period_s", round(self.period, 1), meter=self.meter)
 
     def _refused(self, event: Rejected) -> None:
         if event.reason in OUTSIDE and event.offset == self._began:
