@@ -25,7 +25,7 @@ from p1monitor.sinks import House, Policy, SinkError, tls
 from p1monitor.sinks.dsmr_reader import Tree
 from p1monitor.sinks.mqtt_words import CHECK_PORT, HANGS_UP, REFUSALS, SILENT, why, word_of
 from p1monitor.sinks.retained import Retained
-from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text
 
 #: The heartbeat turns ages into statuses. Retrying costs nothing, for paho does the connecting; so it is quick.
 POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=5.0)
@@ -139,7 +139,7 @@ class MqttSink:
 
     def _publish_live(self, readings: Iterable[Reading]) -> None:
         for reading in readings:
-            self._send(self._topics.of(reading.meter, "live"), reading_text(reading), qos=0)
+            self._send(self._topics.of(reading.meter, "live"), self._retained.text(reading), qos=0)
             for event in reading.events:
                 self._send(self._topics.of(reading.meter, "event"), event_text(reading, event), self._settings.qos)
 
