@@ -1,9 +1,10 @@
 """How long a telegram's last byte takes: from a pty to a subscriber of `/live`, to the page, and to both while others are ill.
 
-Telegrams go into a pty as a cable at 115200 baud brings them, each alone; what counts begins when the last piece is written and
+Telegrams go into a pty as a cable at 115200 baud brings them, one a second; what counts begins when the last piece is written and
 ends when one of our sockets has the message, by one monotonic clock. The daemon runs with MQTT, history and page. dsmr_parser's
-own serial reader, with paho, has a pty and a broker's topic of its own and takes turns with it. Then the broker and an InfluxDB
-accept and never answer, and five clients of the relay never read: what do the page and a sixth client get?
+own serial reader, with paho, has a pty and a topic of its own, and its turn in the other half of each second; between them a
+message of our own goes to the broker and back, the least there can be. Then somebody looks at the page. Then the broker and an
+InfluxDB accept and never answer, and five clients of the relay never read: what do the page and a sixth client get?
 Exit status 1 if a goal is missed or something is lost.
 """
 
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -38,7 +39,9 @@ PIECE, PIECE_S = 62, 62 * 10 / 115_200
 #: A telegram that has not come after so long is lost.
 LOST_S = 5.0
 #: The first ones are not counted: connections, caches, Home Assistant's announcements.
-WARM, REST_S = 20, 0.05
+WARM = 5
+#: A meter's period: its clock and the host's must agree.
+PERIOD_S = 1.0
 STALLED = 5
 BRIDGE = """
 import sys
@@ -53,6 +56,7 @@ for telegram in reader.read():
     broker.publish("bridge", telegram.to_json())
 """
 
+LIVE = "p1monitor/home/live"
 #: Moments at which something came.
 Came = queue.SimpleQueue[float]
 
@@ -64,12 +68,10 @@ class Cable:
         self._master, slave = os.openpty()
         self.device = os.ttyname(slave)
         os.close(slave)  # else the port is held by us
-        self._sent = int(time.time())
 
     def send(self) -> float:
         """One more telegram; when its last bytes were written."""
-        self._sent += 1
-        sent = telegram(self._sent)
+        sent = telegram(round(time.time()))
         *before, last = [sent[at : at + PIECE] for at in range(0, len(sent), PIECE)]
         for piece in before:
             os.write(self._master, piece)
@@ -79,9 +81,9 @@ class Cable:
         return now
 
 
-def subscribed(stack: ExitStack, broker: Mosquitto) -> Mapping[str, Came]:
-    """Hear the daemon's live readings and the bridge's."""
-    came: dict[str, Came] = {"p1monitor/home/live": queue.SimpleQueue(), "bridge": queue.SimpleQueue()}
+def subscribed(stack: ExitStack, broker: Mosquitto) -> tuple[paho.Client, Mapping[str, Came]]:
+    """Hear the daemon's live readings, the bridge's, and our own echo."""
+    came: dict[str, Came] = {topic: queue.SimpleQueue() for topic in (LIVE, "bridge", "echo")}
     client, there = paho.Client(CallbackAPIVersion.VERSION2), threading.Event()
     client.on_message = lambda _client, _data, message: came[message.topic].put(time.monotonic())
     client.on_subscribe = lambda *_: there.set()
@@ -91,7 +93,7 @@ def subscribed(stack: ExitStack, broker: Mosquitto) -> Mapping[str, Came]:
     stack.callback(client.loop_stop)
     stack.callback(client.disconnect)
     there.wait(LOST_S)
-    return came
+    return client, came
 
 
 def heard(stack: ExitStack, port: int, ask: bytes, mark: bytes) -> Came:
@@ -146,37 +148,52 @@ def ready(cable: Cable, came: Came) -> None:
     for _ in range(60):
         cable.send()
         try:
-            came.get(timeout=1.0)
+            came.get(timeout=PERIOD_S)
         except queue.Empty:
             continue
         return
     raise SystemExit("nothing comes at all")
 
 
-def turn(cable: Cable, hears: Sequence[Came]) -> list[float | None]:
-    """Send one telegram; how many milliseconds each took to hear it, None where it was lost."""
+def took(send: Callable[[], float], *hears: Came) -> list[float | None]:
+    """Send something; how many milliseconds each took to hear it, None where it was lost."""
     for came in hears:
         while not came.empty():
             came.get()
-    begin, took = cable.send(), list[float | None]()
+    begin, times = send(), list[float | None]()
     for came in hears:
         try:
-            took.append(1e3 * (came.get(timeout=LOST_S) - begin))
+            times.append(1e3 * (came.get(timeout=LOST_S) - begin))
         except queue.Empty:
-            took.append(None)
-    time.sleep(REST_S)
-    return took
+            times.append(None)
+    return times
 
 
-def tell(what: str, took: Sequence[float | None]) -> tuple[float, float, int]:
+def turns(count: int, *each: Callable[[], list[float | None]]) -> list[list[float | None]]:
+    """Take turns within each second; what everybody took, turn by turn, when all are warm."""
+    table: list[list[float | None]] = []
+    due = time.monotonic()
+    for _ in range(WARM + count):
+        row: list[float | None] = []
+        for one in each:
+            row += one()
+            due += PERIOD_S / len(each)
+            time.sleep(max(0.0, due - time.monotonic()))
+        table.append(row)
+    return [list(column) for column in zip(*table[WARM:], strict=True)]
+
+
+def tell(what: str, all_of_them: Sequence[float | None]) -> tuple[float, float, int]:
     """Print a row; median, 99th percentile, and how many were lost."""
-    times = sorted(one for one in took if one is not None)
+    times = sorted(one for one in all_of_them if one is not None)
     if not times:
         print(f"  {what:34s} nothing came")
-        return float("inf"), float("inf"), len(took)
+        return float("inf"), float("inf"), len(all_of_them)
     middle, last = median(times), times[-(-99 * len(times) // 100) - 1]
-    lost = len(took) - len(times)
-    print(f"  {what:34s} median {middle:6.2f} ms   p99 {last:6.2f} ms   most {times[-1]:6.2f} ms   lost {lost} of {len(took)}")
+    lost = len(all_of_them) - len(times)
+    print(
+        f"  {what:34s} median {middle:6.2f} ms   p99 {last:6.2f} ms   most {times[-1]:6.2f} ms   lost {lost} of {len(all_of_them)}"
+    )
     return middle, last, lost
 
 
@@ -189,18 +206,31 @@ def well(folder: Path, telegrams: int) -> list[str]:
         ours, theirs = Cable(), Cable()
         site = daemon(stack, folder, ours, f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n')
         started(stack, ["-c", BRIDGE, theirs.device, str(broker.port)])
-        mqtt, viewer = subscribed(stack, broker), page(stack, site.port)
-        ready(ours, mqtt["p1monitor/home/live"])
+        client, mqtt = subscribed(stack, broker)
+
+        def echo() -> float:
+            now = time.monotonic()
+            client.publish("echo", "x" * 1000)
+            return now
+
+        ready(ours, mqtt[LIVE])
         ready(theirs, mqtt["bridge"])
-        hears = mqtt["p1monitor/home/live"], viewer
-        turns = [(turn(ours, hears), turn(theirs, [mqtt["bridge"]])) for _ in range(WARM + telegrams)][WARM:]
-    tell("dsmr_parser and paho → subscriber", [them[0] for _, them in turns])
-    middle, last, lost = tell("p1monitor → subscriber", [us[0] for us, _ in turns])
-    _, seen, unseen = tell("p1monitor → page", [us[1] for us, _ in turns])
+        mine, echoed, other = turns(
+            telegrams,
+            lambda: took(ours.send, mqtt[LIVE]),
+            lambda: took(echo, mqtt["echo"]),
+            lambda: took(theirs.send, mqtt["bridge"]),
+        )
+        viewer = page(stack, site.port)
+        (seen,) = turns(telegrams // 3, lambda: took(ours.send, viewer))
+    tell("paho → subscriber", echoed)
+    tell("dsmr_parser and paho → subscriber", other)
+    middle, last, lost = tell("p1monitor → subscriber", mine)
+    _, page_last, unseen = tell("p1monitor → page", seen)
     return [
         *_over("median to the subscriber", middle, MEDIAN_MOST),
         *_over("p99 to the subscriber", last, LAST_MOST),
-        *_over("p99 to the page", seen, ILL_MOST),
+        *_over("p99 to the page", page_last, ILL_MOST),
         *([f"{lost + unseen} lost"] if lost + unseen else []),
     ]
 
@@ -222,9 +252,9 @@ def ill(folder: Path, telegrams: int) -> list[str]:
             client.connect(("127.0.0.1", relay))
         viewer, reader = page(stack, site.port), heard(stack, relay, b"", b"!")
         ready(cable, viewer)
-        turns = [turn(cable, [viewer, reader]) for _ in range(WARM + telegrams)][WARM:]
-    _, page_last, unseen = tell("others ill → page", [one[0] for one in turns])
-    _, relay_last, lost = tell("others ill → a client of the relay", [one[1] for one in turns])
+        seen, read = turns(telegrams // 3, lambda: took(cable.send, viewer, reader))
+    _, page_last, unseen = tell("others ill → page", seen)
+    _, relay_last, lost = tell("others ill → a client of the relay", read)
     return [
         *_over("p99 to the page while others are ill", page_last, ILL_MOST),
         *_over("p99 to a client of the relay while others are ill", relay_last, ILL_MOST),
@@ -239,7 +269,7 @@ def _over(what: str, milliseconds: float, most: float) -> list[str]:
 def main() -> int:
     """Run it."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--telegrams", type=int, default=300, help="of each")
+    options.add_argument("--telegrams", type=int, default=150, help="of each")
     arguments = options.parse_args()
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "p1monitor")], check=True)
     faults = []
