@@ -54,11 +54,11 @@ class Topics:
 
 def sent(values: Mapping[str, Measurement]) -> dict[str, Measurement]:
     """What may go out: known names, nothing that is doubtful, nothing that is a list."""
-    return {
-        name: measurement
-        for name, measurement in values.items()
-        if not measurement.held and not isinstance(measurement.value, tuple) and row_of(name) is not None
-    }
+    return {name: measurement for name, measurement in values.items() if _goes_out(name, measurement)}
+
+
+def _goes_out(name: str, measurement: Measurement) -> bool:
+    return not measurement.held and not isinstance(measurement.value, tuple) and row_of(name) is not None
 
 
 def stamp_name(name: str) -> str:
@@ -79,7 +79,7 @@ def reading_text(reading: Reading, worded: Worded | None = None) -> str:
     for name, measurement in reading.values.items():
         known = worded.get(name)
         if known is None or known[0] is not measurement:
-            known = worded[name] = measurement, _items(_flattened(name, measurement))
+            known = worded[name] = measurement, _worded(name, measurement)
         words |= known[1]
     return "{" + ",".join(words.values()) + "}"
 
@@ -132,14 +132,15 @@ def _items(flat: Mapping[str, Flat]) -> dict[str, str]:
     return {name: f"{json.dumps(name)}:{_literal(value)}" for name, value in flat.items()}
 
 
-def _flattened(name: str, measurement: Measurement) -> dict[str, Flat]:
-    """A value as it may go out, and its own time."""
-    if not sent({name: measurement}):
+def _worded(name: str, measurement: Measurement) -> dict[str, str]:
+    """A value as it may go out, and its own time; the catalogue's names need no quoting."""
+    if not _goes_out(name, measurement):
         return {}
-    flat = {name: _flat(measurement.value)}
+    words = {name: f'"{name}":{_literal(_flat(measurement.value))}'}
     if measurement.at is not None:
-        flat[stamp_name(name)] = measurement.at.isoformat()
-    return flat
+        stamp = stamp_name(name)
+        words[stamp] = f'"{stamp}":"{measurement.at.isoformat()}"'
+    return words
 
 
 def _literal(value: Flat) -> str:
