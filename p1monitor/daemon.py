@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from threading import Event
@@ -222,6 +223,8 @@ class Daemon:
         return made
 
     def _run(self, sink: Sink, policy: Policy) -> SinkRunner:
+        if policy.live:  # all meters may send at the same moment
+            policy = replace(policy, queue=policy.queue * len(self._settings.meters))
         return SinkRunner(sink, policy, self.status, self._clock)
 
     def _serve(self) -> Closable | None:
