@@ -15,7 +15,7 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 #: Other time services leave no mark: after so long a year that can be is believed.
 PATIENCE_S = 600.0
 #: Pause between two looks for the mark: each telegram asks several times.
-LOOK_S = 1.0
+LOOK_S = 5.0
 
 
 class HostClock:

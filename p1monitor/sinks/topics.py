@@ -19,6 +19,7 @@ Flat = Decimal | str | int | float | None
 #: Name of a value -> its measurement, and the items of JSON that it became. More names than any meter has come of damaged lines.
 Worded = dict[str, tuple[Measurement, Mapping[str, str]]]
 WORDED_MOST = 512
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps() would make one for each value
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def json_text(flat: Mapping[str, Flat]) -> str:
 
 
 def _items(flat: Mapping[str, Flat]) -> dict[str, str]:
-    return {name: f"{json.dumps(name)}:{_literal(value)}" for name, value in flat.items()}
+    return {name: f"{_encode(name)}:{_literal(value)}" for name, value in flat.items()}
 
 
 def _worded(name: str, measurement: Measurement) -> dict[str, str]:
@@ -146,7 +147,7 @@ def _worded(name: str, measurement: Measurement) -> dict[str, str]:
 def _literal(value: Flat) -> str:
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else "null"
-    return json.dumps(value, ensure_ascii=False)
+    return _encode(value)
 
 
 def _flat(value: Value) -> Flat:
