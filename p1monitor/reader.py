@@ -9,7 +9,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from statistics import median
 from threading import Event, Thread
 
 from p1monitor import keys
@@ -209,7 +208,7 @@ class Reader:
         self._last = self._heard = now
         self._refusals.clear()
         if len(self._intervals) >= INTERVALS_LEAST:
-            self.period = median(self._intervals)
+            self.period = sorted(self._intervals)[len(self._intervals) // 2]
             self._status.set("period_s", round(self.period, 1), meter=self.meter)
 
     def _refused(self, event: Rejected) -> None:
