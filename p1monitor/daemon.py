@@ -39,6 +39,8 @@ HANG_S = 30.0
 LIFE, RUNS, ENDED = "life", "runs", "ended"
 #: How often health is looked at where no watchdog asks for more.
 LOOK_S = 5.0
+#: How often `systemctl status` is told anew how it goes.
+TELL_S = 30.0
 
 
 class Closable(Protocol):
@@ -91,6 +93,7 @@ class Daemon:
                 self._store.close()
             raise
         self.stopped = Event()
+        self._told_at = -TELL_S
 
     # Start, watch, stop.
 
@@ -142,7 +145,11 @@ class Daemon:
         if late:
             log.error("no turn for %g s: the reader of %s hangs", HANG_S, ", ".join(late))
         else:
-            sdnotify.notify(sdnotify.WATCHDOG, sdnotify.status(self.words()))
+            lines = [sdnotify.WATCHDOG]
+            if now - self._told_at >= TELL_S:
+                self._told_at = now
+                lines.append(sdnotify.status(self.words()))
+            sdnotify.notify(*lines)
         return not late
 
     def ended(self) -> bool:

@@ -176,8 +176,6 @@ class Reader:
         self.memory, reading = observe(self.memory, reading, configured=self._terms.configured, rules=self._terms.rules)
         self._status.telegram(self.meter)  # before the sinks see the reading: they ask how old it is
         self._look_for_roles()
-        self._publish(reading)
-        self._source.proven()
         if telegram.bad_lines:
             self._status.count("bad_lines", len(telegram.bad_lines), meter=self.meter)
         if self.memory.held:
@@ -192,6 +190,8 @@ class Reader:
             for key, value in (("crc", telegram.crc), ("identification", telegram.identification)):
                 self._status.set(key, value, meter=self.meter)
             self._status.set("last_trouble", None, meter=self.meter)
+        self._publish(reading)  # wakes the sinks' threads, which would wait for this one
+        self._source.proven()
 
     def _look_for_roles(self) -> None:
         """Which devices of the configuration were never seen; looked at when roles have changed."""
