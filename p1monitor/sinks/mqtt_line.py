@@ -36,6 +36,7 @@ class Line:
         self._stop = Event()
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._pause = RECONNECT_FIRST_S
+        self._fault = ""  # the last one that was told
         self._thread = Thread(target=self._run, name="mqtt line", daemon=True)
 
     def start(self) -> None:
@@ -80,8 +81,10 @@ class Line:
                     pass
             except OSError as error:
                 self._failed(error)
-            except Exception as error:  # the thread's top: what a broker sends must not end it
-                log.exception("a fault in what reads from the MQTT broker; it is connected to anew")
+            except Exception as error:
+                if repr(error) != self._fault:
+                    self._fault = repr(error)
+                    log.error("a fault in what reads from the MQTT broker; it is connected to anew", exc_info=error)
                 self._failed(error)
             with self._using:
                 self._open = False
