@@ -84,7 +84,7 @@ class Line:
             except Exception as error:
                 if repr(error) != self._fault:
                     self._fault = repr(error)
-                    log.error("a fault in what reads from the MQTT broker; it is connected to anew", exc_info=error)
+                    log.exception("a fault in what reads from the MQTT broker; it is connected to anew")
                 self._failed(error)
             with self._using:
                 self._open = False
