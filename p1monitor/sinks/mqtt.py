@@ -31,7 +31,7 @@ from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text
 
 #: The heartbeat turns ages into statuses; a meter that sends each second is a little before it. Retrying costs nothing, for the
 #: line does the connecting; so it is quick.
-POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.25, retry_first_s=1.0, retry_most_s=5.0)
+POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.1, retry_first_s=1.0, retry_most_s=5.0)
 
 #: The broker tells the last will after one and a half of these, if the line is dead rather than closed.
 KEEPALIVE_S = 30

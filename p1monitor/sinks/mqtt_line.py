@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Pause between two attempts to connect, doubled from the first to the second.
-RECONNECT_FIRST_S, RECONNECT_MOST_S = 1.0, 30.0
+#: Pause between two attempts to connect, doubled from the first to the second. The first is longer than the sink's heartbeat, so
+#: that a broker's restart is noticed and told.
+RECONNECT_FIRST_S, RECONNECT_MOST_S = 1.25, 30.0
 #: How often the keepalive is looked at while nothing is to be read: far more often than it is due.
 LOOK_S = 5.0
 

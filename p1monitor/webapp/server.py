@@ -36,7 +36,7 @@ class Server:
     def __init__(self, app: Flask, listen: str) -> None:
         host, port = addresses.split(listen)
         self._app = app
-        self._stop = Event()
+        self._stop, self._woken = Event(), Event()
         self._sockets: dict[int, Any] = {}  # waitress's own table of channels; its types are not public
         try:
             self._server = create_server(
@@ -62,8 +62,10 @@ class Server:
     def close(self) -> None:
         """End the streams, answer what is at hand, stop listening."""
         self._app.extensions["p1monitor_close"]()
-        self._stop.set()
-        self._wake()
+        if not self._stop.is_set():
+            self._stop.set()
+            self._wake()
+            self._woken.set()
         self._thread.join(CLOSE_S + 1.0)
 
     def _wake(self) -> None:
@@ -75,6 +77,7 @@ class Server:
         # waitress's own run() has no stop but a signal in the main thread.
         while not self._stop.is_set():
             wasyncore.loop(timeout=TICK_S, map=self._sockets, count=1)
+        self._woken.wait(CLOSE_S)  # it may have woken by itself; what wakes it is closed below
         self._server.task_dispatcher.shutdown(timeout=CLOSE_S)
         self._server.close()
         for channel in list(self._sockets.values()):
