@@ -67,7 +67,8 @@ getstarted: wheel
 # that sends without a pause: does it keep up, and does its memory stay?
 # Then three years against the truth, a month of power quality without a false event, and two hundred kills and as many power
 # cuts: is anything lost?
-# And what it takes of memory, beside dsmr_parser and paho, after a week of telegrams; and after a day without its broker.
+# And what it takes of memory, beside dsmr_parser and paho, after a week of telegrams; and after a day without its broker; how
+# soon a telegram is there, what the processor does at one a second, and fifty meters in one daemon.
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/flips.py --telegrams $(TELEGRAMS)
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
@@ -76,6 +77,9 @@ endure: .venv/.dev
 	@$(BIN)/python benchmarks/cuts.py
 	@$(BIN)/python benchmarks/footprint.py
 	@$(BIN)/python benchmarks/no_broker.py
+	@$(BIN)/python benchmarks/latency.py
+	@$(BIN)/python benchmarks/processor.py
+	@$(BIN)/python benchmarks/meters.py
 
 clean:
 	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -15,6 +16,7 @@ from p1monitor.afresh import afresh
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import STOP_S, Fanout, SinkRunner
 from p1monitor.live import Live
+from p1monitor.notes import Notes
 from p1monitor.observer import Memory
 from p1monitor.p1.records import Reading, Received
 from p1monitor.reader import Reader
@@ -42,6 +44,8 @@ HANG_S = 30.0
 LIFE, RUNS, ENDED = "life", "runs", "ended"
 #: How often health is looked at where no watchdog asks for more.
 LOOK_S = 5.0
+#: How often `systemctl status` is told anew how it goes.
+TELL_S = 30.0
 
 
 class Closable(Protocol):
@@ -97,6 +101,7 @@ class Daemon:
                 self._store.close()
             raise
         self.stopped = Event()
+        self._told_at = -TELL_S
 
     # Start, watch, stop.
 
@@ -137,7 +142,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signal)
         with self:
-            sdnotify.notify(sdnotify.READY, sdnotify.status(self.words()))
+            sdnotify.notify(sdnotify.READY, sdnotify.status(self.status.words()))
             meters = self.status.snapshot()["meters"]
             log.info("started: %s", ", ".join(f"{name} on {told['source']}" for name, told in meters.items()))
             every = sdnotify.watchdog_interval() or LOOK_S
@@ -151,20 +156,16 @@ class Daemon:
         if late:
             log.error("no turn for %g s: the reader of %s hangs", HANG_S, ", ".join(late))
         else:
-            sdnotify.notify(sdnotify.WATCHDOG, sdnotify.status(self.words()))
+            lines = [sdnotify.WATCHDOG]
+            if now - self._told_at >= TELL_S:
+                self._told_at = now
+                lines.append(sdnotify.status(self.status.words()))
+            sdnotify.notify(*lines)
         return not late
 
     def ended(self) -> bool:
         """Tell whether every source was finite and is read to its end."""
         return all(reader.ended for reader in self.readers)
-
-    def words(self) -> str:
-        """One line on how it goes, for `systemctl status`."""
-        snapshot = self.status.snapshot()
-        meters = (f"{name}: {_meter_words(told)}" for name, told in snapshot["meters"].items())
-        ill = (f"{name}: {told['last_error']}" for name, told in snapshot["sinks"].items() if told["state"] == "retrying")
-        resting = (f"{name}: {told['archive']}" for name, told in snapshot["sinks"].items() if told.get("archive", "ok") != "ok")
-        return "; ".join((*meters, *ill, *resting))
 
     def _signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stopped.set()
@@ -232,6 +233,8 @@ class Daemon:
         return made
 
     def _run(self, sink: Sink, policy: Policy) -> SinkRunner:
+        if policy.live:  # all meters may send at the same moment
+            policy = replace(policy, queue=policy.queue * len(self._settings.meters))
         return SinkRunner(sink, policy, self.status, self._clock)
 
     def _serve(self) -> Closable | None:
@@ -262,32 +265,9 @@ class Daemon:
         self.status.set(key, value, sink="recorder")
 
 
-class Notes:
-    """Small facts of one meter in the store: what worked at the port, so that a power cut starts no new search."""
-
-    def __init__(self, where: store.Store, meter: str) -> None:
-        self._store, self._meter = where, meter
-
-    def get(self, key: str) -> str | None:
-        """Return what was noted."""
-        return self._store.noted(f"{self._meter}.{key}")
-
-    def put(self, key: str, text: str) -> None:
-        """Note it."""
-        self._store.note(f"{self._meter}.{key}", text)
-
-
 def _url(settings: Settings) -> str | None:
     """Where the page can be reached from elsewhere; None if only from this machine, or where any address will do."""
     if settings.web is None:
         return None
     host, port = listen.split(settings.web.listen)
     return None if listen.is_loopback(host) or host in ("", "0.0.0.0", "::") else f"http://{host}:{port}/"
-
-
-def _meter_words(told: dict[str, object]) -> str:
-    if told["age_s"] is None:
-        return str(told["last_trouble"] or "waiting for the first telegram")
-    refused = sum(told["refused"].values()) if isinstance(told["refused"], dict) else 0
-    state = "silent" if told["stale"] else "live"
-    return f"{state}, {told['telegrams']} telegrams, {refused} refused"

@@ -32,10 +32,10 @@ class Fanout:
     """Hands each reading to everybody. Called by the readers' threads; waits for nobody."""
 
     def __init__(self, newest: Sequence[Newest], runners: Sequence[SinkRunner]) -> None:
-        self._newest, self._runners = tuple(newest), tuple(runners)
+        self._newest, self._runners = tuple(newest), sorted(runners, key=lambda runner: not runner.live)
 
     def publish(self, reading: Reading) -> None:
-        """Live things first."""
+        """Live things first; a sink that has work to do with each reading comes last."""
         for place in self._newest:
             place.publish(reading)
         for runner in self._runners:
@@ -46,7 +46,7 @@ class SinkRunner:
     """Runs one sink in a thread of its own."""
 
     def __init__(self, sink: Sink, policy: Policy, status: Status, clock: Clock = SYSTEM) -> None:
-        self.name = sink.name
+        self.name, self.live = sink.name, policy.live
         self._sink, self._policy, self._status, self._clock = sink, policy, status, clock
         self._queue: deque[Reading] = deque()
         self._wake = Condition()

@@ -9,7 +9,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from statistics import median
 from threading import Event, Thread
 
 from p1monitor import keys
@@ -71,6 +70,7 @@ class Reader:
         self._turned: float | None = None
         self._heard = 0.0  # when the source was opened, or the last valid telegram came
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        self.period: float | None = None  #: seconds between telegrams, as learnt; None before enough have come
         self._identified: str | None = None  # equipment id in the status
         self._last: float | None = None  # valid telegram since the source was opened
         self._ticked = 0.0
@@ -96,11 +96,6 @@ class Reader:
     def turned(self) -> float:
         """Monotonic time of the last turn of the loop, for the watchdog; now, while there is nothing to turn."""
         return self._clock.monotonic() if self._turned is None or self.ended else self._turned
-
-    @property
-    def period(self) -> float | None:
-        """Seconds between telegrams, as learnt; None before enough have come."""
-        return median(self._intervals) if len(self._intervals) >= INTERVALS_LEAST else None
 
     def _run(self) -> None:
         delays = _backoff()
@@ -182,8 +177,6 @@ class Reader:
         self.memory, reading = observe(self.memory, reading, configured=self._terms.configured, rules=self._terms.rules)
         self._status.telegram(self.meter)  # before the sinks see the reading: they ask how old it is
         self._look_for_roles()
-        self._publish(reading)
-        self._source.proven()
         if telegram.bad_lines:
             self._status.count("bad_lines", len(telegram.bad_lines), meter=self.meter)
         if self.memory.held:
@@ -198,6 +191,8 @@ class Reader:
             for key, value in (("crc", telegram.crc), ("identification", telegram.identification)):
                 self._status.set(key, value, meter=self.meter)
             self._status.set("last_trouble", None, meter=self.meter)
+        self._publish(reading)  # wakes the sinks' threads, which would wait for this one
+        self._source.proven()
 
     def _look_for_roles(self) -> None:
         """Which devices of the configuration were never seen; looked at when roles have changed."""
@@ -213,9 +208,9 @@ class Reader:
             self._intervals.append(now - self._last)
         self._last = self._heard = now
         self._refusals.clear()
-        period = self.period
-        if period is not None:
-            self._status.set("period_s", round(period, 1), meter=self.meter)
+        if len(self._intervals) >= INTERVALS_LEAST:
+            self.period = sorted(self._intervals)[len(self._intervals) // 2]
+            self._status.set("period_s", round(self.period, 1), meter=self.meter)
 
     def _refused(self, event: Rejected) -> None:
         if event.reason in OUTSIDE and event.offset == self._began:

@@ -122,7 +122,23 @@ class Status:
             "sinks": sinks,
         }
 
+    def words(self) -> str:
+        """One line on how it goes, for `systemctl status`."""
+        snapshot = self.snapshot()
+        meters = (f"{name}: {_meter_words(told)}" for name, told in snapshot["meters"].items())
+        ill = (f"{name}: {told['last_error']}" for name, told in snapshot["sinks"].items() if told["state"] == "retrying")
+        resting = (f"{name}: {told['archive']}" for name, told in snapshot["sinks"].items() if told.get("archive", "ok") != "ok")
+        return "; ".join((*meters, *ill, *resting))
+
     def _place(self, key: str, meter: str, sink: str) -> tuple[dict[str, Any], str]:
         table = self._sinks.setdefault(sink, dict(_SINK)) if sink else self._meters.setdefault(meter, {**_METER, "refused": {}})
         outer, _, inner = key.rpartition(":")
         return (table.setdefault(outer, {}), inner) if outer else (table, key)
+
+
+def _meter_words(told: dict[str, object]) -> str:
+    if told["age_s"] is None:
+        return str(told["last_trouble"] or "waiting for the first telegram")
+    refused = sum(told["refused"].values()) if isinstance(told["refused"], dict) else 0
+    state = "silent" if told["stale"] else "live"
+    return f"{state}, {told['telegrams']} telegrams, {refused} refused"

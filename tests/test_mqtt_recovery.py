@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from p1monitor.sinks.mqtt import POLICY, RECONNECT_MOST_S
+from p1monitor.sinks.mqtt import POLICY
+from p1monitor.sinks.mqtt_line import RECONNECT_MOST_S
 from tests.mqttkit import PATIENCE_S, Subscriber, certify, retained, until
 from tests.services import Mosquitto, free_port
 

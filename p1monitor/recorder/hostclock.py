@@ -14,6 +14,8 @@ SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 #: Other time services leave no mark: after so long a year that can be is believed.
 PATIENCE_S = 600.0
+#: Pause between two looks for the mark: each telegram asks several times.
+LOOK_S = 5.0
 
 
 class HostClock:
@@ -23,11 +25,13 @@ class HostClock:
         self._clock = clock
         self._mark = mark
         self._began = clock.monotonic()
-        self._marked = False
+        self._marked, self._look = False, self._began
 
     def synchronised(self) -> bool:
         """True where the system says so: such a clock is a witness against a meter's."""
-        self._marked = self._marked or self._mark.exists()
+        now = self._clock.monotonic()
+        if not self._marked and now >= self._look:
+            self._marked, self._look = self._mark.exists(), now + LOOK_S
         return self._marked and self._can_be()
 
     def trusted(self) -> bool:

@@ -75,7 +75,7 @@ class Journal:
         if self.torn:
             log.warning("%s: %d torn pieces were left out; what is before and behind them is whole", self.path, self.torn)
         for chunk in list(self._card.found.chunks):
-            self._has[chunk] = _numbers(self._records(chunk))
+            self._has[chunk] = _numbers((record.meter, record.seq) for record in self._records(chunk))
 
     def append(self, meter: str, seq: int, record: bytes) -> None:
         """To the tail, at once: a kill cannot take it away any more. A tail that fails makes the card's turn come now."""
@@ -144,7 +144,7 @@ class Journal:
             content = records.thinned(part)
             while (chunk := card.append(content)) is None:
                 self._overrun(card)
-            self._has[chunk] = _numbers(unpacked(content))
+            self._has[chunk] = _numbers(map(records.whose, part))
             del self._waiting[:count]
 
     def _drop(self, meter: str, up_to: int) -> None:
@@ -211,11 +211,11 @@ def unpacked(content: bytes) -> Iterator[Record]:
     return records.thickened(content)
 
 
-def _numbers(found: Iterable[Record]) -> dict[str, range]:
+def _numbers(found: Iterable[tuple[str, int]]) -> dict[str, range]:
     numbers: dict[str, range] = {}
-    for record in found:
-        first = numbers[record.meter][0] if record.meter in numbers else record.seq
-        numbers[record.meter] = range(first, record.seq + 1)
+    for meter, seq in found:
+        first = numbers[meter][0] if meter in numbers else seq
+        numbers[meter] = range(first, seq + 1)
     return numbers
 
 

@@ -19,7 +19,7 @@ SOON_S = 300.0
 WANTED_S, WANTED_MOST_S = 60.0, 300.0
 #: The same in syncs, where the card is to be spared.
 WANTED_SYNCS, WANTED_MOST_SYNCS = 6, 15
-#: Seconds that whoever looks waits for the save at most: the recorder turns once a second.
+#: Seconds that whoever looks waits for the save at most: the recorder turns a little more often.
 FRESH_S = 1.5
 #: Rows that wait before they are saved anyway: a past that is fed at once comes in thousands.
 SAVE_ROWS = 5000

@@ -32,8 +32,8 @@ from p1monitor.recorder.waiting import Waiting
 from p1monitor.settings import HistorySettings
 from p1monitor.sinks import Policy, SinkError
 
-#: Seconds between looks at what has to go to the card while no reading comes.
-HEARTBEAT_S = 1.0
+#: Seconds between looks at what has to go to the card while no reading comes. A meter that sends each second is before it.
+HEARTBEAT_S = 1.25
 
 #: A card that stalls for an hour is waited for; then the oldest readings go, counted.
 POLICY = Policy(live=False, queue=3600, batch=60, heartbeat_s=HEARTBEAT_S)

@@ -34,6 +34,13 @@ def framed(meter: str, seq: int, record: bytes) -> bytes:
     return _FRAME.pack(len(body), crc32(body)) + body
 
 
+def whose(written: bytes) -> tuple[str, int]:
+    """The meter and the number of one framed record."""
+    name, seq = _BODY.unpack_from(written, _FRAME.size)
+    at = _FRAME.size + _BODY.size
+    return written[at : at + name].decode(errors="replace"), seq
+
+
 def thinned(written: Iterable[bytes]) -> bytes:
     """Framed records as they compress best: without CRCs (what they go into has one), the beginning as it differs from the last."""
     parts, before = list[bytes](), bytes(_HEAD)

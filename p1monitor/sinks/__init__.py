@@ -42,7 +42,7 @@ class Policy:
     """How a sink is run. Live sinks want the newest and may skip; the others get everything, in order."""
 
     live: bool
-    queue: int  #: readings that may wait; beyond it the oldest go, counted
+    queue: int  #: readings that may wait, of a live sink for each meter; beyond it the oldest go, counted
     batch: int = 1  #: readings per deliver, at most
     gather_s: float = 0.0  #: how long to wait for a batch to fill
     heartbeat_s: float | None = None  #: deliver() of nothing after so long without a reading

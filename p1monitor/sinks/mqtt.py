@@ -1,18 +1,19 @@
 """The MQTT sink: live readings, retained states, Home Assistant's announcements. Never waits for a broker for long.
 
-paho's own thread connects, again and again; all publishing is done by the thread that calls the sink. Between the two
-stand a few flags and one sentence.
+A thread of the line's connects, again and again, and reads (mqtt_line.py); all publishing is done by the thread that calls the
+sink. Between the two stand a few flags and one sentence.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from random import SystemRandom
-from threading import Event, Thread
+from socket import IPPROTO_TCP, TCP_NODELAY, socket
+from threading import Event
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -24,23 +25,22 @@ from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks import House, Policy, SinkError, tls
 from p1monitor.sinks.dsmr_reader import Tree
+from p1monitor.sinks.mqtt_line import Line
 from p1monitor.sinks.mqtt_words import CHECK_PORT, DENIED, HANGS_UP, REFUSALS, SILENT, why, word_of
 from p1monitor.sinks.retained import Retained
-from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text, reading_text
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, event_text
 
 log = logging.getLogger(__name__)
 
-#: The heartbeat turns ages into statuses. Retrying costs nothing, for paho does the connecting; so it is quick.
-POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.0, retry_first_s=1.0, retry_most_s=1.0)
+#: The heartbeat turns ages into statuses; a meter that sends each second is a little before it. Retrying costs nothing, for the
+#: line does the connecting; so it is quick.
+POLICY = Policy(live=True, queue=20, batch=20, heartbeat_s=1.1, retry_first_s=1.0, retry_most_s=1.0)
 
 #: The broker tells the last will after one and a half of these, if the line is dead rather than closed.
 KEEPALIVE_S = 30
-#: paho's pause between two attempts to connect, doubled from the first to the second: a broker that is back is to have its
-#: states within five seconds, and asking a host of the house so often costs nothing.
-RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 3
-#: How long open() waits for the broker's first answer; paho goes on trying behind it.
+#: How long open() waits for the broker's first answer; the line goes on trying behind it.
 OPEN_WAIT_S = 3.0
-#: Waits of close(): for the farewell to be acknowledged, and for paho's thread to end. Together less than five seconds.
+#: Waits of close(): for the farewell to be acknowledged, and for the line's thread to end. Together less than five seconds.
 FAREWELL_WAIT_S, THREAD_WAIT_S = 2.0, 2.0
 #: Messages per meter that paho may hold for a slow broker: everything of a meter with five devices, twice over.
 QUEUED_PER_METER = 30
@@ -81,65 +81,72 @@ class MqttSink:
         self._mine = f"/p1monitor-{house.installation}-"
         self._broker = f"the MQTT broker {settings.host}:{settings.port}"
         self._client: Client | None = None
+        self._line: Line | None = None
         self._unsent: deque[MQTTMessageInfo] = deque()
         self._birth_due: float | None = None
-        # Written by paho's thread:
+        # Written by the line's thread:
         self._answered, self._connected, self._stale, self._born = Event(), Event(), Event(), Event()
         self._announced: deque[tuple[str, str]] = deque(maxlen=ANNOUNCED_MOST)
         self._trouble = f"{self._broker} does not answer yet"
         self._denied: str | None = None  # why a message was not accepted, until it is told
-        self._closing = False
 
     def open(self) -> None:
-        """Start paho once, and wait a moment for the broker. Raises why it is not connected; paho goes on trying."""
+        """Start the line once, and wait a moment for the broker. Raises why it is not connected; the line goes on trying."""
         client = self._client or self._made()
         self._sign_in(client)
-        if self._client is None:
+        if self._line is None:
             client.connect_async(self._settings.host, self._settings.port, KEEPALIVE_S)
-            client.loop_start()
-            self._client = client
+            self._client, self._line = client, Line(client, self._failed)
+            self._line.start()
         self._answered.wait(OPEN_WAIT_S)
         self.deliver(())
 
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Publish what is new; after a reconnect and after Home Assistant's birth, all that is retained."""
         now = self._clock.monotonic()
-        changed: dict[str, str] = {}
-        while self._announced:
-            self._retained.recall(*self._announced.popleft(), now)
-        for reading in readings:
-            changed |= self._retained.take(reading, now)
-        changed |= self._retained.ages(now)
+        again = self._stale.is_set() or not self._connected.is_set()
+        try:
+            if not again:  # live things first: whoever wants them waits for nothing else
+                self._publish_live(readings)
+        except SinkError:
+            self._stale.set()
+            raise
+        finally:
+            changed = self._changed(readings, now)
         if not self._connected.is_set():
             raise SinkError(self._trouble)
         if self._denied:  # others may have been accepted, so all goes on
             log.warning("%s", self._denied)
             self._denied = ""
-        again = self._stale.is_set()
         self._stale.clear()
         try:
             self._publish(self._retained.everything() if again or self._birth(now) else changed)
-            self._publish_live(_newest(readings) if again else readings)
+            if again:
+                self._publish_live(_newest(readings))
         except SinkError:
             self._stale.set()  # what was not taken is sent again with all the rest
             raise
 
     def close(self) -> None:
         """Say goodbye and go. A broker that hangs is left alone; its last will says the same."""
-        self._closing = True
-        if (client := self._client) is None:
+        if self._line is None:
             return
-        if self._connected.is_set():
+        with suppress(SinkError, RuntimeError, ValueError):  # lost, or not taken: the last will says the same
             farewell = self._retained.farewell().items()
-            sent = [client.publish(topic, text, qos=self._settings.qos, retain=True) for topic, text in farewell]
-            with suppress(RuntimeError, ValueError):  # lost, or not taken: the last will says the same
-                sent[-1].wait_for_publish(FAREWELL_WAIT_S)
-        client.disconnect()
-        ending = Thread(target=client.loop_stop, name="mqtt close", daemon=True)  # joins without a limit, so not here
-        ending.start()
-        ending.join(THREAD_WAIT_S)
+            sent = [self._given(topic, text, self._settings.qos, retain=True) for topic, text in farewell]
+            sent[-1].wait_for_publish(FAREWELL_WAIT_S)
+        self._line.close(THREAD_WAIT_S)
 
     # Publishing: the sink's own thread.
+
+    def _changed(self, readings: Sequence[Reading], now: float) -> dict[str, str]:
+        """What the broker should hold now, and did not before."""
+        changed: dict[str, str] = {}
+        while self._announced:
+            self._retained.recall(*self._announced.popleft(), now)
+        for reading in readings:
+            changed |= self._retained.take(reading, now)
+        return changed | self._retained.ages(now)
 
     def _publish(self, messages: Mapping[str, str]) -> None:
         for topic, text in messages.items():
@@ -147,7 +154,7 @@ class MqttSink:
 
     def _publish_live(self, readings: Iterable[Reading]) -> None:
         for reading in readings:
-            self._send(self._topics.of(reading.meter, "live"), reading_text(reading), qos=0)
+            self._send(self._topics.of(reading.meter, "live"), self._retained.text(reading), qos=0)
             for event in reading.events:
                 self._send(self._topics.of(reading.meter, "event"), event_text(reading, event), self._settings.qos)
 
@@ -157,9 +164,9 @@ class MqttSink:
             self._unsent.popleft()
         if len(self._unsent) >= UNSENT_MOST and _waits(self._unsent[0], UNSENT_WAIT_S):
             raise SinkError(f"{self._broker} takes nothing at the moment")
-        info = self._sending().publish(topic, text, qos=qos, retain=retain)
+        info = self._given(topic, text, qos, retain=retain)
         self._accepted(info)
-        if not qos:
+        if not (qos or info.is_published()):
             self._unsent.append(info)
 
     def _accepted(self, info: MQTTMessageInfo) -> None:
@@ -168,10 +175,12 @@ class MqttSink:
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise SinkError(self._trouble)
 
-    def _sending(self) -> Client:
-        if self._client is None:
+    def _given(self, topic: str, text: str, qos: int, *, retain: bool) -> MQTTMessageInfo:
+        client, line = self._client, self._line
+        info = line.use(partial(client.publish, topic, text, qos, retain)) if client and line else None
+        if info is None:
             raise SinkError(self._trouble)
-        return self._client
+        return info
 
     def _birth(self, now: float) -> bool:
         """Whether Home Assistant started, and has had its pause. One pause is enough for several births."""
@@ -191,13 +200,11 @@ class MqttSink:
         name, protocol = f"p1monitor-{self._house.installation}", _PROTOCOLS[settings.protocol]
         client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=protocol)
         client.will_set(self._topics.status, OFFLINE, qos=settings.qos, retain=True)
-        client.reconnect_delay_set(RECONNECT_FIRST_S, RECONNECT_MOST_S)
         client.max_queued_messages_set(QUEUED_PER_METER * (1 + len(self._house.meters)) + QUEUED_COMPAT)
-        client.on_connect, client.on_connect_fail = self._on_connect, self._on_connect_fail
-        client.on_disconnect, client.on_message = self._on_disconnect, self._on_message
-        client.on_publish = self._on_publish
+        client.on_connect, client.on_disconnect, client.on_message = self._on_connect, self._on_disconnect, self._on_message
+        client.on_socket_open, client.on_publish = _at_once, self._on_publish
         try:
-            settings.host.encode("idna")  # what paho's thread would die of
+            settings.host.encode("idna")  # else each attempt would fail with a fault
         except UnicodeError:
             raise SinkError(f'"{settings.host}" cannot be the name of an MQTT broker: check [mqtt] host') from None
         if settings.tls:
@@ -218,14 +225,12 @@ class MqttSink:
                 raise SinkError(f"[mqtt] password_file {file} cannot be read: {word_of(error)}") from None
         client.username_pw_set(settings.username, password)
 
-    # Callbacks: paho's thread. They set flags and the sentence, nothing else.
+    # Callbacks: the line's thread. They set flags and the sentence, nothing else.
 
     def _on_connect(
         self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _props: Properties | None
     ) -> None:
-        if self._closing:  # the broker came while we went
-            client.disconnect()
-        elif reason.is_failure:
+        if reason.is_failure:
             self._trouble = f"{self._broker} {REFUSALS.get(str(reason), f'refuses the connection ({reason})')}"
         else:
             if self._topics.discovery:
@@ -233,11 +238,13 @@ class MqttSink:
             self._trouble = f"the connection to {self._broker} was lost"
             self._denied = None
             self._stale.set()
+            if self._line is not None:
+                self._line.welcome()
             self._connected.set()
         self._answered.set()
 
-    def _on_connect_fail(self, _client: Client, _data: object) -> None:
-        error = sys.exception() or OSError("no reason given")  # paho calls this while it handles the failure
+    def _failed(self, error: Exception) -> None:
+        self._connected.clear()
         self._trouble = f"{self._broker} {why(error)}"
         self._answered.set()
 
@@ -259,6 +266,12 @@ class MqttSink:
                 self._born.set()
         elif message.retain and message.payload and self._mine in message.topic and len(message.payload) <= ANNOUNCEMENT_MOST:
             self._announced.append((message.topic, message.payload.decode(errors="replace")))
+
+
+def _at_once(_client: Client, _data: object, link: object) -> None:
+    """Else the kernel keeps what follows a message until the broker has acknowledged that."""
+    if isinstance(link, socket):
+        link.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
 
 def _waits(info: MQTTMessageInfo, seconds: float = 0.0) -> bool:

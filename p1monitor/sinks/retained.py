@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 
 from p1monitor.p1.catalogue import row_of
-from p1monitor.p1.records import Reading, Received
+from p1monitor.p1.records import Device, Reading, Received
 from p1monitor.sinks import House, Spent
 from p1monitor.sinks.dsmr_reader import Tree, periods
 from p1monitor.sinks.health import EVERY_S, Health, health_text
 from p1monitor.sinks.homeassistant import Announcer, Entity, entities, recalled
-from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, device_text, json_text, message_text, reading_text
+from p1monitor.sinks.topics import OFFLINE, ONLINE, Topics, Worded, device_text, json_text, message_text, reading_text
 
 #: Share of the interval that a retained reading may come early: a meter that sends every ten seconds is not exact.
 EARLY = 0.05
@@ -31,6 +31,9 @@ class Retained:
         self._announced: dict[str, str] = {}
         self._seen: dict[str, frozenset[Entity]] = {}
         self._basis: dict[str, object] = {}
+        self._glance: dict[str, object] = {}  # what of a reading could announce something
+        self._devices: dict[str, tuple[Device, ...]] = {}  # as they were told last
+        self._worded: dict[str, Worded] = {meter: {} for meter in house.meters}
         self._heard: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._there: dict[str, dict[str, float]] = {}  # meter -> role -> when a telegram last named it
@@ -56,17 +59,22 @@ class Retained:
         changed = self._announce(reading, now)
         if due:
             self._due[meter] = now + self._interval * (1 - EARLY)
-            changed |= self._hold(self._topics.of(meter, "reading"), reading_text(reading))
+            changed |= self._hold(self._topics.of(meter, "reading"), self.text(reading))
             if month:
                 changed |= self._hold(self._topics.of(meter, "month"), json_text({"meter": meter, **month}))
             if self._tree and meter == self._house.meters[0]:
                 changed |= self._grown(self._tree, reading, used)
-        for device in reading.devices:
+        for device in reading.devices if reading.devices is not self._devices.get(meter) else ():
             if (text := device_text(reading, device)) is not None:
                 changed |= self._hold(self._topics.of(meter, device.role), text)
+        self._devices[meter] = reading.devices
         if (message := message_text(reading)) is not None:
             changed |= self._hold(self._topics.of(meter, "message"), message)
         return changed
+
+    def text(self, reading: Reading) -> str:
+        """The reading, as it is live and retained."""
+        return reading_text(reading, self._worded[reading.meter])
 
     def ages(self, now: float) -> dict[str, str]:
         """Time went by: each meter's status by the age of its newest telegram."""
@@ -116,22 +124,25 @@ class Retained:
             self._gone.setdefault(meter, {})[role] = gone
             if role:
                 self._there.setdefault(meter, {}).setdefault(role, now)
-            self._basis.pop(meter, None)
+            self._again(meter)
 
     def _announce(self, reading: Reading, now: float) -> dict[str, str]:
         if not self._topics.discovery:
             return {}
         meter, changed = reading.meter, self._vanish(reading, now)
+        months = self._months.get(meter, ())
+        if self._glance.get(meter) == (glance := (_glance(reading), months)):
+            return changed
+        self._glance[meter] = glance
         seen = self._seen.get(meter, frozenset()) | entities(reading)
         serials = tuple((device.role, device.equipment_id) for device in reading.devices)
-        months = self._months.get(meter, ())
         basis = (seen, months, reading.telegram.identification, reading.equipment_id, serials)
         if self._basis.get(meter) == basis:  # what an announcement says changes a few times in a meter's life
             return changed
         self._seen[meter], self._basis[meter] = seen, basis
         gone = self._gone.pop(meter, {})
         if any(gone.values()):
-            del self._basis[meter]  # the next reading announces it all again, without what is gone
+            self._again(meter)  # the next reading announces it all again, without what is gone
         payloads = self._announcer.payloads(reading, seen, gone, months)
         changed |= {topic: text for topic, text in payloads.items() if self._announced.get(topic) != text}
         self._announced |= payloads
@@ -144,12 +155,18 @@ class Retained:
         changed: dict[str, str] = {}
         for role in [role for role, last in there.items() if now - last >= GONE_S]:
             del there[role]
+            self._again(meter)
             self._seen[meter] = frozenset(entity for entity in self._seen.get(meter, ()) if entity.role != role)
             for topic in (self._announcer.topic(meter, role), self._topics.of(meter, role)):
                 self._announced.pop(topic, None)
                 self._held.pop(topic, None)
                 changed[topic] = ""
         return changed
+
+    def _again(self, meter: str) -> None:
+        """What is announced of a meter is made anew with its next reading."""
+        self._basis.pop(meter, None)
+        self._glance.pop(meter, None)
 
     def _hold(self, topic: str, text: str) -> dict[str, str]:
         if self._held.get(topic) == text:
@@ -161,3 +178,11 @@ class Retained:
 def _month(used: Mapping[str, Spent]) -> Spent:
     """What was used this month, register by register; rates are left to the registers."""
     return {name: one for name, one in used.get("month", {}).items() if row_of(name) and not _RATE.search(name)}
+
+
+def _glance(reading: Reading) -> tuple[object, ...]:
+    """What the entities of a reading, and what is said of them, are made of: while it is the same, so are they."""
+    values = reading.values
+    there = tuple([name for name, one in values.items() if one.value is not None and not one.held])
+    stamped = tuple([name for name, one in values.items() if one.at is not None])
+    return there, stamped, reading.devices, reading.telegram.identification, reading.equipment_id

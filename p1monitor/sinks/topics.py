@@ -16,6 +16,10 @@ ONLINE, OFFLINE = "online", "offline"
 
 #: What a flat payload holds; a log of several entries does not fit into one name.
 Flat = Decimal | str | int | float | None
+#: Name of a value -> its measurement, and the items of JSON that it became. More names than any meter has come of damaged lines.
+Worded = dict[str, tuple[Measurement, Mapping[str, str]]]
+WORDED_MOST = 512
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps() would make one for each value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ class Topics:
 
 def sent(values: Mapping[str, Measurement]) -> dict[str, Measurement]:
     """What may go out: known names, nothing that is doubtful, nothing that is a list."""
-    return {
-        name: measurement
-        for name, measurement in values.items()
-        if not measurement.held and not isinstance(measurement.value, tuple) and row_of(name) is not None
-    }
+    return {name: measurement for name, measurement in values.items() if _goes_out(name, measurement)}
+
+
+def _goes_out(name: str, measurement: Measurement) -> bool:
+    return not measurement.held and not isinstance(measurement.value, tuple) and row_of(name) is not None
 
 
 def stamp_name(name: str) -> str:
@@ -64,14 +68,21 @@ def stamp_name(name: str) -> str:
     return f"{name.rpartition('_')[0] if row is None or row.unit else name}_timestamp"
 
 
-def reading_text(reading: Reading) -> str:
-    """The electricity meter's values, flat: the payload of live and reading."""
-    head: dict[str, Flat] = {"meter": reading.meter, "seq": reading.seq, **_times(reading.at, reading.received)}
-    for name, measurement in sent(reading.values).items():
-        head[name] = _flat(measurement.value)
-        if measurement.at is not None:
-            head[stamp_name(name)] = measurement.at.isoformat()
-    return json_text(head)
+def reading_text(reading: Reading, worded: Worded | None = None) -> str:
+    """The electricity meter's values, flat: the payload of live and reading.
+
+    `worded` is what the meter's last reading was made of: equal lines share their measurement, so most words stand.
+    """
+    worded = {} if worded is None else worded
+    if len(worded) > WORDED_MOST:
+        worded.clear()
+    words = _items({"meter": reading.meter, "seq": reading.seq, **_times(reading.at, reading.received)})
+    for name, measurement in reading.values.items():
+        known = worded.get(name)
+        if known is None or known[0] is not measurement:
+            known = worded[name] = measurement, _worded(name, measurement)
+        words |= known[1]
+    return "{" + ",".join(words.values()) + "}"
 
 
 def device_text(reading: Reading, device: Device) -> str | None:
@@ -115,13 +126,28 @@ def clean(text: str) -> str:
 
 def json_text(flat: Mapping[str, Flat]) -> str:
     """JSON in which numbers stand with exactly the digits that the meter printed."""
-    return "{" + ",".join(f"{json.dumps(name)}:{_literal(value)}" for name, value in flat.items()) + "}"
+    return "{" + ",".join(_items(flat).values()) + "}"
+
+
+def _items(flat: Mapping[str, Flat]) -> dict[str, str]:
+    return {name: f"{_encode(name)}:{_literal(value)}" for name, value in flat.items()}
+
+
+def _worded(name: str, measurement: Measurement) -> dict[str, str]:
+    """A value as it may go out, and its own time; the catalogue's names need no quoting."""
+    if not _goes_out(name, measurement):
+        return {}
+    words = {name: f'"{name}":{_literal(_flat(measurement.value))}'}
+    if measurement.at is not None:
+        stamp = stamp_name(name)
+        words[stamp] = f'"{stamp}":"{measurement.at.isoformat()}"'
+    return words
 
 
 def _literal(value: Flat) -> str:
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else "null"
-    return json.dumps(value, ensure_ascii=False)
+    return _encode(value)
 
 
 def _flat(value: Value) -> Flat:

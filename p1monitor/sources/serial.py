@@ -129,8 +129,9 @@ class SerialSource:
 
     def _read(self, port: serial.Serial) -> bytes:
         try:
-            # Asking for more than there is waits for the timeout; asking for single bytes costs a wake-up each.
-            return bytes(port.read(port.in_waiting or 1))
+            # Asking for more than there is waits for the timeout; asking for single bytes costs a turn each.
+            first = bytes(port.read(1))
+            return first + bytes(port.read(port.in_waiting)) if first else first
         except OSError as trouble:
             raise SourceError(f"{self._device} is gone: the cable was unplugged, or its adapter restarted") from trouble
 

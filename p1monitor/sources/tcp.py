@@ -18,6 +18,7 @@ KEEPALIVE_S = 75  #: idle before the first probe: longer than the period of the 
 PROBE_S, PROBES = 15, 4  #: a bridge that lost power is noticed after 75 + 4 * 15 seconds
 
 _OUTSIDE = re.compile(rb"[/\xff\xdb]")
+_NOT_TEXT = re.compile(rb"[\xff\xdb]")
 _IAC = 0xFF
 _OPTIONS = range(0xFB, 0xFF)  # WILL WONT DO DONT, each followed by an option (RFC 854)
 
@@ -143,6 +144,11 @@ class Telnet:
     def strip(self, chunk: bytes) -> bytes:
         """The chunk without its negotiation."""
         if self._binary:
+            return chunk
+        if not self._held and chunk[:1] not in {b"", b"!"} and _NOT_TEXT.search(chunk) is None:  # nearly every one
+            end = chunk.rfind(b"\n!")
+            self._inside = b"/" in chunk[end + 1 :] or (end < 0 and self._inside)
+            self._last = chunk[-1]
             return chunk
         chunk, self._held = self._held + chunk, b""
         kept = bytearray()

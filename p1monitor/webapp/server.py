@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from waitress import wasyncore
+from waitress import trigger, wasyncore
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from p1monitor import listen as addresses
@@ -25,8 +25,8 @@ LARGEST_BODY = 8 * 1024
 LARGEST_HEADER = 16 * 1024
 #: Octets that may wait for one slow client before its thread waits too (the default is 16 MiB each).
 WAITING_OCTETS = 256 * 1024
-#: How often the loop looks whether it should stop.
-TICK_S = 0.25
+#: The longest that the loop sleeps: often enough for what waitress tidies. A stop wakes it, and so does whatever comes.
+TICK_S = 30.0
 #: How long `close` waits for the requests at hand.
 CLOSE_S = 4
 
@@ -37,7 +37,7 @@ class Server:
     def __init__(self, app: WSGIApplication, listen: str, end_streams: Callable[[], object]) -> None:
         host, port = addresses.split(listen)
         self._end_streams = end_streams
-        self._stop = Event()
+        self._stop, self._woken = Event(), Event()
         self._sockets: dict[int, Any] = {}  # waitress's own table of channels; its types are not public
         try:
             self._server = create_server(
@@ -63,13 +63,22 @@ class Server:
     def close(self) -> None:
         """End the streams, answer what is at hand, stop listening."""
         self._end_streams()
-        self._stop.set()
+        if not self._stop.is_set():
+            self._stop.set()
+            self._wake()
+            self._woken.set()
         self._thread.join(CLOSE_S + 1.0)
+
+    def _wake(self) -> None:
+        for one in list(self._sockets.values()):
+            if isinstance(one, trigger.trigger):  # each server has one, for its own threads
+                one.pull_trigger()
 
     def _loop(self) -> None:
         # waitress's own run() has no stop but a signal in the main thread.
         while not self._stop.is_set():
             wasyncore.loop(timeout=TICK_S, map=self._sockets, count=1)
+        self._woken.wait(CLOSE_S)  # it may have woken by itself; what wakes it is closed below
         self._server.task_dispatcher.shutdown(timeout=CLOSE_S)
         self._server.close()
         for channel in list(self._sockets.values()):

@@ -1,0 +1,1 @@
+"""Scripts that print figures; README.md says what each measures. Never part of the product."""
