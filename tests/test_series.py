@@ -29,8 +29,8 @@ from p1monitor.webapp.app import create_app
 from tests.readings import METER
 from tests.staged import Staged
 
-#: Summer time ends in the second night.
-BEGIN = int(datetime(2026, 10, 24, 9, 7, tzinfo=UTC).timestamp())
+#: Summer time ends in the second night. Some readings come on the very hour.
+BEGIN = int(datetime(2026, 10, 24, 9, 8, tzinfo=UTC).timestamp())
 STEP_S, PAUSE_S = 240, 3 * HOUR_S
 NUMBERS = ("power_w", "power_l1_w", "power_import_w", "current_l1_a", "voltage_l1_v", "any_power_fail_count")
 REGISTERS = ("energy_import_kwh", "energy_import_t1_kwh", "energy_import_t2_kwh", "energy_export_kwh", "gas_m3")

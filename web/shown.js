@@ -49,7 +49,7 @@ export function wordsAt({ lines, unit, places }, series, at) {
   const known = row >= 0 && series.start[row] <= at;
   return lines.map(({ name, label }) => {
     const [least, mean, most] = ["min", "mean", "max"].map((part) => (known ? series[name]?.[part][row] : null));
-    const apart = typeof most === "number" && most - least >= 10 ** -places;
+    const apart = lines.length === 1 && typeof most === "number" && most - least >= 10 ** -places; // of several there is no room
     return `${lines.length > 1 ? `${label} ` : ""}${fixed(mean, places)} ${unit}${apart ? ` (${fixed(least, places)} to ${fixed(most, places)})` : ""}`;
   });
 }

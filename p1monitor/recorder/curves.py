@@ -45,13 +45,13 @@ def series(
         return answer(names, Axis(()), [{} for _ in names])
     asked = Question(db, meter, device[0], start, end)
     plan = _plan(asked, recent, names, (end - start) / points)
-    told = _readings(asked, recent, plan.single)
-    if plan.length == READINGS.seconds and len(told.at) <= points:
-        edges, rows = singles(told, GAP_S)
+    parts = list(_readings(asked, recent, plan.single))
+    if plan.length == READINGS.seconds and sum(len(part.at) for part in parts) <= points:
+        edges, rows = singles(together(parts, len(plan.single)), GAP_S)
         axis, numbers = Axis(edges), dict(zip(plan.single, rows, strict=True))
     else:
-        axis = _axis(asked, plan, told.at, points)
-        numbers = dict(zip(plan.single, folded(told, axis.edges), strict=True))
+        axis = _axis(asked, plan, max((part.at for part in parts), key=len, default=()), points)
+        numbers = dict(zip(plan.single, folded(parts, axis.edges, len(plan.single)), strict=True))
         numbers.update(_rows(asked, recent, plan, axis))
     if len(axis.edges) > 1:
         numbers.update({name: register_rows.cells(db, one, axis.edges) for name, one in plan.registers.items()})
@@ -87,13 +87,14 @@ def _first_reading(asked: Question, recent: Recent) -> tuple[int, int] | None:
     return None if at is None else (at, at + 1)
 
 
-def _readings(asked: Question, recent: Recent, names: Sequence[str]) -> Told:
-    """Every single reading of the span."""
+def _readings(asked: Question, recent: Recent, names: Sequence[str]) -> Iterator[Told]:
+    """Every single reading of the span, an hour after the other, each in order."""
     if not names:
-        return Told([], [])
+        return
     sealed = seconds.sealed(asked.db, asked.meter)
     newest = recent.look(asked.meter, names, sealed, asked.start, asked.end)
-    return together((*seconds.archived(asked.db, asked.meter, names, asked.start, asked.end), newest), len(names))
+    for part in (*seconds.archived(asked.db, asked.meter, names, asked.start, asked.end), newest):
+        yield part if isinstance(part.at, range) else together((part,), len(names))
 
 
 def _rows(asked: Question, recent: Recent, plan: Plan, axis: Axis) -> Mapping[str, Cells]:
@@ -101,7 +102,7 @@ def _rows(asked: Question, recent: Recent, plan: Plan, axis: Axis) -> Mapping[st
     edges = axis.edges
     summed = [name for name, level in plan.levels.items() if level.table == "summary"]
     newest = recent.look(asked.meter, summed, seconds.sealed(asked.db, asked.meter), edges[0], edges[-1])
-    more = dict(zip(summed, folded(together((newest,), len(summed)), edges), strict=True))
+    more = dict(zip(summed, folded((together((newest,), len(summed)),), edges, len(summed)), strict=True))
     return {
         name: levels_of.cells(asked, level, name, axis, [(edges[row + 1], *cell) for row, cell in more.get(name, {}).items()])
         for name, level in plan.levels.items()

@@ -77,19 +77,26 @@ def fewer(edges: Sequence[int], points: int) -> Axis:
     return Axis(edges if step <= 1 else [*edges[:-1:step], edges[-1]])
 
 
-def folded(told: Told, edges: Sequence[int]) -> list[Cells]:
-    """Single readings, in order of their stamps, as rows: of each name."""
-    found: list[Cells] = [{} for _ in told.numbers]
-    if not told.at:
-        return found
+def folded(parts: Iterable[Told], edges: Sequence[int], names: int) -> list[Cells]:
+    """Single readings as rows, of each name; those of each part are in order of their stamps."""
+    found: list[Cells] = [{} for _ in range(names)]
+    for told in parts:
+        if told.at:
+            _fold(told, edges, found)
+    return found
+
+
+def _fold(told: Told, edges: Sequence[int], found: Sequence[Cells]) -> None:
     for index in range(max(0, bisect_left(edges, told.at[0]) - 1), min(len(edges) - 1, bisect_left(edges, told.at[-1]))):
         low, high = bisect_right(told.at, edges[index]), bisect_right(told.at, edges[index + 1])
         for cells, numbers in zip(found, told.numbers, strict=True) if low < high else ():
             some = numbers[low:high]
             values = [one for one in some if one is not None] if None in some else cast("Sequence[int]", some)
             if values:
-                cells[index] = Cell(len(values), min(values), max(values), sum(values))
-    return found
+                least, most = min(values), max(values)
+                known = cells.get(index, Cell(0, least, most, 0))
+                least, most = min(known.least, least), max(known.most, most)
+                cells[index] = Cell(known.readings + len(values), least, most, known.total + sum(values))
 
 
 def answer(names: Sequence[str], axis: Axis, cells: Sequence[Cells]) -> dict[str, object]:
