@@ -30,6 +30,8 @@ CODES_KEPT = 512
 #: A meter has one header; noise may make others.
 HEADERS_KEPT = 16
 
+#: As numbers: sought in bytes they are found five times as fast as bytes of length one.
+_LF, _CR, _OPEN = b"\n\r("
 #: F = 255 says "the current value" (IEC 62056-61), which is what a code without F means too.
 _CURRENT = "*255"
 
@@ -71,7 +73,7 @@ def parse(frame: Frame) -> Telegram:
     """Split a proven frame. Never raises: what is no data object is kept in `bad_lines`."""
     lines = frame.data.split(b"\r\n")
     header = lines[0]
-    if b"\n" in header or b"\r" in header:  # not CR LF: a logger's or a terminal's line ends, where there is no CRC to object
+    if _LF in header or _CR in header:  # not CR LF: a logger's or a terminal's line ends, where there is no CRC to object
         lines = frame.data.replace(b"\r", b"\n").split(b"\n")
         header = lines[0]
     objects: tuple[DataObject, ...] = ()
@@ -124,12 +126,13 @@ def _identification(header: bytes) -> str:
 
 
 def _object(line: bytes) -> DataObject | None:
-    at = line.find(b"(")
-    names = _names(line[:at]) if at > 0 else None
-    if names is None:
+    code, _, rest = line.partition(b"(")
+    names = _names(code)
+    if names is None or not rest:
         return None
-    if line.find(b")") == len(line) - 1 and line.find(b"(", at + 1) < 0:  # one group, as nearly all have
-        return DataObject(names[0], (line[at + 1 : -1].decode("latin-1"),), (), names[1])
+    group, closed, more = rest.partition(b")")
+    if closed and not more and _OPEN not in group:  # one group, as nearly all have
+        return DataObject(names[0], (str(group, "latin-1"),), (), names[1])
     match = LINE.fullmatch(line)
     if match is not None:
         groups = tuple(match[2][1:-1].decode("latin-1").split(")("))
