@@ -170,7 +170,8 @@ class _Lines(dict[bytes, DataObject]):
         return found
 
 
-_remembered = _Lines().__getitem__
+_LINES = _Lines()
+_remembered = _LINES.__getitem__
 
 
 def _body(data: bytes) -> list[bytes]:
@@ -185,7 +186,7 @@ def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...
     unclosed = 0  # parentheses of the line at hand
     for line in body:
         text = line.strip(b" \x00\n")
-        if logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or unclosed > 0):
+        if text not in _LINES and logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or unclosed > 0):
             logical[-1].append(text)
         elif text:
             logical.append([text])
@@ -194,7 +195,8 @@ def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...
     objects: list[DataObject] = []
     bad: list[str] = []
     for parts in logical:
-        found, rest = _joined(tuple(parts)), list[bytes]()
+        found, rest = _LINES.get(parts[0]) if len(parts) == 1 else None, list[bytes]()
+        found = found or _joined(tuple(parts))
         if found is None:
             found = _joined((parts[0],))
             rest = parts[1:] if found else parts  # what seemed to continue a line costs itself, not that line
