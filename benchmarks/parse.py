@@ -1,9 +1,9 @@
 """Bytes to checked, typed reading: p1monitor beside dsmr_parser, in one run, on telegrams of which no two are the same.
 
-Four streams: Dutch, Belgian, one without CRC, one encrypted. Both get the same bytes in the same pieces, find the telegrams in them, prove them by their CRC, and decode every value.
-Rounds of the two alternate, in processor time, so that a busy machine troubles both alike; each round has telegrams that
-were never seen before, for repeating them would flatter caches. Exit status 1 if the two read different values, or if
-p1monitor is less than 30 times as fast on the Dutch stream.
+Four streams: Dutch, Belgian, one without CRC, one encrypted. Both get the same bytes in the same pieces, find the telegrams in
+them, prove them by their CRC or tag, and decode every value. Rounds of the two alternate, in processor time, so that a busy
+machine troubles both alike; each round has telegrams that were never seen before, for repeating them would flatter caches. Exit
+status 1 if the two read different values, or if p1monitor is less than 30 times as fast on the Dutch stream.
 """
 
 from __future__ import annotations
