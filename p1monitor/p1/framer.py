@@ -158,7 +158,7 @@ class Framer:
         """
         buffer = self._buffer
         scanned, known = self._scanned, self._no_bang - self._base
-        bang = buffer.find(b"!", scanned if scanned > known else known)
+        bang = buffer.find(b"!", max(known, scanned))
         while bang > 0 and buffer[bang - 1] != 0x0A:
             bang = buffer.find(b"!", bang + 1)
         limit = bang if bang > 0 else len(buffer)
