@@ -10,10 +10,12 @@ PYTHON ?= python3
 # For make endure: how long, and how many over the bad line
 MINUTES ?= 10
 TELEGRAMS ?= 100000
+# For make fuzz: seconds per target
+FUZZ_S ?= 60
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml hatch_build.py web/package-lock.json
 
-.PHONY: demo test services lint format types bench wheel install uninstall cleanroot getstarted endure clean
+.PHONY: demo test services lint format types bench wheel install uninstall cleanroot getstarted endure fuzz clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.run
@@ -63,7 +65,7 @@ cleanroot: wheel
 getstarted: wheel
 	@BASE="$(BASE)" tests/in_clean_root.sh $(BIN)/python -m pytest -q -s -p no:cacheprovider -m cleanroot tests/test_get_started_real.py
 
-# A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? And the daemon on a simulated meter
+# A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? Two million: does memory stay? And the daemon on a simulated meter
 # that sends without a pause: does it keep up, and does its memory stay?
 # Then three years against the truth, a month of power quality without a false event, and two hundred kills and as many power
 # cuts: is anything lost?
@@ -71,6 +73,7 @@ getstarted: wheel
 # soon a telegram is there, what the processor does at one a second, and fifty meters in one daemon.
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/flips.py --telegrams $(TELEGRAMS)
+	@$(BIN)/python benchmarks/flat.py
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
 	@$(BIN)/python -m benchmarks.years
 	@$(BIN)/python benchmarks/month.py
@@ -81,8 +84,12 @@ endure: .venv/.dev
 	@$(BIN)/python benchmarks/processor.py
 	@$(BIN)/python benchmarks/meters.py
 
+# Bytes that break framer, parser, decryption or mode C: a search led by the code that they reach. What failed is in .fuzz/
+fuzz: .venv/.fuzz
+	@for target in framer telegram cipher modec; do $(BIN)/python -m tests.fuzz $$target $(FUZZ_S) || exit 1; done
+
 clean:
-	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dist build web/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
 	find p1monitor tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -99,3 +106,7 @@ clean:
 .venv/.dev: .venv/bin/python $(BUILT_FROM)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,encrypted,prometheus]'
 	@touch $@ .venv/.run
+
+.venv/.fuzz: .venv/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	@touch $@

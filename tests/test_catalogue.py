@@ -58,7 +58,7 @@ def test_names_of_the_design() -> None:
     ],
 )
 def test_from_the_name_to_the_code_and_back(name: str, text: str, expected: Decimal) -> None:
-    found = objects.decode_object(data_object(obis_of(name), text))
+    found = objects.decoded(data_object(obis_of(name), text))
     assert isinstance(found[1], Measurement)
     assert (found[0], found[1].value) == (name, expected)
 

@@ -13,6 +13,7 @@ from p1monitor.p1.modec import (
     ANSWER_S,
     BREAK,
     NOISE_MOST,
+    PASSWORD,
     READOUT_MAX,
     REASONS,
     SPEEDS,
@@ -258,6 +259,20 @@ def test_it_never_raises_and_never_says_more_than_it_may(chunks: list[bytes], pa
     acknowledgements = {b"\x060%b0\r\n" % z.encode() for z in SPEEDS}
     assert all(data in (b"/?!\r\n", BREAK) or data in acknowledgements for data in sent)
     assert sum(isinstance(action, (Ready, Refused)) for action in actions) == 1
+
+
+@pytest.mark.parametrize("begin", [0, NOISE_MOST - 1, NOISE_MOST, NOISE_MOST + 1, 2 * NOISE_MOST])
+@pytest.mark.parametrize(("head", "answer"), [(b"", HEAD), (HEAD, PASSWORD + b"0\x02()\x03")], ids=["head", "password"])
+def test_how_the_bytes_were_cut_says_nothing_of_the_noise_before(begin: int, head: bytes, answer: bytes) -> None:
+    def told(size: int) -> list[Action]:
+        dialogue = Dialogue()
+        actions = dialogue.begin()
+        for data in (head, b"x" * begin + answer):
+            for at in range(0, len(data), size):
+                actions += dialogue.feed(data[at : at + size])
+        return actions + dialogue.timeout()
+
+    assert told(1) == told(7) == told(10_000)
 
 
 @pytest.mark.parametrize("unit", [b"\x81", b"\x02", b"1.8.0(1)", b"/TST5"])

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from p1monitor.p1.catalogue import CRC_MARKS
 from p1monitor.p1.crc import ALGORITHMS
 from p1monitor.p1.frames import REASONS, Frame, Rejected, new
-from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE
+from p1monitor.p1.grammar import ANY_LINE, FOOTER, HEADER_IN_LINE, USUAL_FOOTER
 from p1monitor.p1.looks import SAMPLE, look
 from p1monitor.p1.noise import IDLE, Noise
 from p1monitor.p1.salvage import candidates, headers, was_cut
@@ -39,7 +39,8 @@ HEADER_TAIL = 64
 #: An object that says that its variant has a CRC, however the code is written; of a code with two meanings the value decides.
 _SAYS_CRC = re.compile(b"|".join(re.escape(code).replace(rb"\.", b"[.:]") + value for code, value in CRC_MARKS))
 _PROVEN = frozenset(("valid", "absent"))
-_HEX = b"0123456789ABCDEFabcdef"
+#: As numbers, for `in` takes five times as long with bytes of length one.
+_BANG, _SLASH = b"!/"
 #: What may stand before a `/` that begins a line: line ends, and the idle bytes of adapters and gateways.
 _LINE_START = frozenset(IDLE)
 
@@ -74,6 +75,12 @@ class Framer:
 
     def feed(self, data: bytes) -> Iterator[Frame | Rejected]:
         """Take the next bytes; the events they complete come back, in order. All bytes are taken before this returns."""
+        buffer = self._buffer
+        searched = self._inside and self._scanned == len(buffer)
+        if searched and _BANG not in data and _SLASH not in data and len(buffer) + len(data) < FRAME_MAX:
+            buffer += data  # more of the same frame, as most of what a serial port brings: nothing begins or ends here
+            self._scanned = len(buffer)
+            return iter(())
         events: list[Frame | Rejected] = []
         rest: bytes | memoryview = data
         room = FRAME_MAX - len(self._buffer)
@@ -110,32 +117,29 @@ class Framer:
     # One step each; `events` is where they put what they find.
 
     def _advance(self, events: list[Frame | Rejected], *, final: bool) -> None:
-        while self._buffer:
-            if not self._inside and not self._begin():
-                return
-            if not self._edge(events, final=final):
-                return
+        buffer = self._buffer
+        while buffer and (self._inside or self._begin()) and self._edge(events, final=final):
+            if not final and _BANG not in buffer:
+                return  # no frame ends in what is left: it can wait for the next bytes
 
     def _begin(self) -> bool:
         """Find the next `/`; what stands before it is noise."""
         at = self._buffer.find(b"/")
-        if at < 0:
-            self._waste(len(self._buffer))
-            return False
-        before = self._buffer[at - 1] if at else self._before
         if at:
-            self._waste(at)
-        self._inside, self._weak, self._scanned = True, before not in _LINE_START, 1
+            self._waste(at if at > 0 else len(self._buffer))
+            if at < 0:
+                return False
+        self._inside, self._weak, self._scanned = True, self._before not in _LINE_START, 1
         return True
 
     def _edge(self, events: list[Frame | Rejected], *, final: bool) -> bool:
         """Go to the next line that begins with `/` or `!`, and act on it. False: more bytes are needed."""
         buffer = self._buffer
         while (at := self._next()) > 0:
-            if buffer[at] == 0x2F:
+            if buffer[at] == _SLASH:
                 self._refuse(events, "truncated", at, [])
                 return True
-            end = self._footer(at, final=final)
+            end = at + 7 if USUAL_FOOTER.match(buffer, at) else self._footer(at, final=final)
             if end is None:
                 break
             if end:
@@ -154,7 +158,7 @@ class Framer:
         """
         buffer = self._buffer
         scanned, known = self._scanned, self._no_bang - self._base
-        bang = buffer.find(b"!", max(scanned, known))
+        bang = buffer.find(b"!", max(known, scanned))
         while bang > 0 and buffer[bang - 1] != 0x0A:
             bang = buffer.find(b"!", bang + 1)
         limit = bang if bang > 0 else len(buffer)
@@ -170,8 +174,6 @@ class Framer:
     def _footer(self, at: int, *, final: bool) -> int | None:
         """Where the frame ends whose `!` is at `at`; 0 if that `!` is no footer; None if the next bytes must tell."""
         buffer = self._buffer
-        if buffer[at + 5 : at + 7] == b"\r\n" and not buffer[at + 1 : at + 5].translate(None, _HEX):
-            return at + 7  # as nearly all are
         match = FOOTER.match(buffer, at)
         digits, end = (len(match[1]), match.end()) if match else (0, 0)
         del match

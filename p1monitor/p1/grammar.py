@@ -32,6 +32,8 @@ HEADER_IN_LINE = re.compile(rb"/[A-Za-z]{3}[^\r\n()/!]{0,64}\r?\n")
 #: The end of a frame: `!` and up to four hex digits of either case, zeros in front perhaps dropped (WarmteLink), perhaps
 #: followed by a NUL (gateways). What follows decides: see framer.
 FOOTER = re.compile(rb"!([0-9A-Fa-f]{0,4})[\x00 ]{0,4}")
+#: … as nearly all have it: seven bytes.
+USUAL_FOOTER = re.compile(rb"![0-9A-Fa-f]{4}\r\n")
 
 #: The code in parts, for its normal form.
 NORMAL = re.compile(r"(\d+-\d+:)?(\w+)[.:](\w+)(?:[.:](\d+))?(\*\d+)?")

@@ -22,6 +22,15 @@ _AVERAGES = frozenset(
 #: Names whose presence calls for a second look: few telegrams have one.
 SHARED = frozenset({"device_id_1", *(limit for limit, _ in _CURRENTS)})
 
+#: The meter's identifiers, in the order in which they are believed: not every country's meters send the first.
+IDENTITIES = ("equipment_id", "device_id_1", "logical_device_name", "serial_number", "device_address")
+
+#: Names of the two values of one object (Luxembourg): see objects.export_limit().
+LIMITS = ("current_limit_import_a", "current_limit_export_a")
+
+#: Names whose value, not only their presence, says what is what, or that another value may take over.
+DECIDE = SHARED | {"device_id_2", LIMITS[0], *IDENTITIES, *(average for _, average in _CURRENTS)}
+
 
 def renames(values: Mapping[str, Measurement], crc: str) -> Iterator[tuple[str, str]]:
     """Yield the names that the first row of their code gave, and what they mean in this telegram.

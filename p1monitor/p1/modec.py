@@ -57,6 +57,8 @@ REASONS: Mapping[str, str] = MappingProxyType(
 )
 
 _IDENTIFICATION = re.compile(rb"/([A-Za-z]{3})([\x21-\x7e])([\x20-\x2e\x30-\x7e]{0,64})\r\n")
+#: The longest of them: so much may stand there, not finished, behind as much noise as there may be.
+_HEAD_MOST = 71
 _TWO_IN_A_LINE = re.compile(rb"\)(?=" + CODE + rb"\()")
 #: Seven bits and even parity as an 8-bit port sees them -> the character; NUL where the parity is wrong, as a 7-bit port has it.
 _STRIP = bytes(code & 0x7F if code.bit_count() % 2 == 0 else 0 for code in range(256))
@@ -163,7 +165,7 @@ class Dialogue:
 
     def _identification(self) -> list[Action]:
         match = _IDENTIFICATION.search(self._buffer)
-        if (match.start() if match else len(self._buffer)) > NOISE_MOST:
+        if (match.start() if match else len(self._buffer) - _HEAD_MOST) > NOISE_MOST:
             return self._over("noise")
         if match is None:
             return []
@@ -180,7 +182,7 @@ class Dialogue:
         buffer = self._buffer
         begin = buffer.find(STX)
         before = begin if begin >= 0 else len(buffer)
-        if buffer.find(PASSWORD, 0, before) >= 0:
+        if buffer.find(PASSWORD, 0, min(before, NOISE_MOST + 1)) >= 0:  # however the bytes were cut
             return self._over("programming")
         if before > NOISE_MOST:
             return self._over("no-data")

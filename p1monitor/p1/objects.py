@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple
 
 from p1monitor.p1.catalogue import BY_OBIS, TARIFFS, Row
 from p1monitor.p1.codes import BREAKER
 from p1monitor.p1.frames import new
 from p1monitor.p1.logs import billing, failures, history, snapshot
+from p1monitor.p1.meanings import DECIDE
 from p1monitor.p1.records import Measurement, Value
 from p1monitor.p1.registers import PROFILE_STATUS, octet_words
 from p1monitor.p1.telegram import DataObject
@@ -42,17 +44,40 @@ class Part:
     measurement: Measurement
 
 
-#: A plain value under its name, or, without a name, a part of an M-Bus device.
-Decoded = tuple[str, Measurement] | tuple[None, Part]
+class Decoded(NamedTuple):
+    """What one object says."""
+
+    name: str | None  #: of a plain value; a part of an M-Bus device has none
+    value: Measurement | Part
+    #: The name again, where another value may take this one's place and that is all: of a plain value that is there, and by
+    #: which no other is judged.
+    place: str | None
 
 
-def decode_object(item: DataObject, profile: str = AUTO) -> Decoded:
+def decoded(item: DataObject, profile: str = AUTO) -> Decoded:
+    """Decode an object, or return what is remembered in it: equal lines share one object. Another profile remembers nothing."""
+    if profile != AUTO:
+        return _decode(item, profile)
+    made: Decoded | None = item.decoded
+    if made is None:
+        item.decoded = made = _decode(item, AUTO)
+    return made
+
+
+def _decode(item: DataObject, profile: str) -> Decoded:
     """Decode by the first row whose shape fits; an object that no row knows, or that none fits, keeps its text."""
-    for row, decoder, place in _WAYS.get(item.obis, ()):
+    name = item.obis
+    for row, decoder, place in _WAYS.get(name, ()):
         measurement = decoder(row, item, profile)
-        if measurement is not None:
-            return (row.name, measurement) if place is None else (None, Part(row.kind, *place, row.name, measurement))
-    return item.obis, Measurement(item.raw, "", item.obis)
+        if measurement is None:
+            continue
+        if place is not None:
+            return Decoded(None, Part(row.kind, *place, row.name, measurement), None)
+        name = row.name
+        break
+    else:
+        measurement = Measurement(item.raw, "", name)
+    return new(Decoded, (name, measurement, None if measurement[0] is None or name in DECIDE else name))
 
 
 def _number(row: Row, item: DataObject, _: str) -> Measurement | None:

@@ -1,4 +1,4 @@
-"""decode(telegram, received) -> Reading: what the data objects mean, by the catalogue. Never remembers a telegram, never raises."""
+"""decode(telegram, received) -> Reading: what the data objects mean, by the catalogue. Never raises."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from p1monitor.p1 import mbus
+from p1monitor.p1.before import Outcome, follow
 from p1monitor.p1.derived import derive
 from p1monitor.p1.frames import new
-from p1monitor.p1.meanings import SHARED, renames
-from p1monitor.p1.objects import AUTO, Decoded, Part, decode_object, export_limit
+from p1monitor.p1.meanings import IDENTITIES, LIMITS, SHARED, renames
+from p1monitor.p1.objects import AUTO, Part, decoded, export_limit
 from p1monitor.p1.records import Device, Event, Failure, Measurement, Reading, Received
-from p1monitor.p1.telegram import DataObject, Telegram
+from p1monitor.p1.telegram import Telegram
 from p1monitor.p1.times import meter_time
 
 __all__ = ["Device", "Event", "Failure", "Measurement", "ObjectView", "Reading", "Received", "decode", "describe"]
 
-#: In the order in which they are believed: not every country's meters send the first.
-_IDENTITIES = ("equipment_id", "device_id_1", "logical_device_name", "serial_number", "device_address")
-
-
-#: Names of the two values of one object (Luxembourg): see objects.export_limit().
-LIMITS = ("current_limit_import_a", "current_limit_export_a")
+#: Meters whose last telegram is remembered: a daemon reads a few; noise, or an import, may show other headers.
+METERS_KEPT = 16
+_BEFORE: dict[tuple[str, str], Outcome] = {}
 
 
 class ObjectView(NamedTuple):
@@ -44,34 +42,21 @@ def decode(
     Unknown objects stand under their OBIS code with their text; of a code that comes twice the last one counts. `meter` and
     `frame` are only carried along.
     """
-    values: dict[str, Measurement] = {}
-    parts: list[Part] = []
-    for item in telegram.objects if profile == AUTO else _afresh(telegram.objects, profile):
-        name, value = item.decoded or _remember(item)
-        if name is None:
-            parts.append(value)  # type: ignore[arg-type]
-        else:
-            values[name] = value  # type: ignore[assignment]
-    if not values.keys().isdisjoint(SHARED):
-        for old, new_name in renames(values, telegram.crc):
-            values[new_name] = values.pop(old)
-    if LIMITS[0] in values:
-        values.update((LIMITS[1], limit) for item in telegram.objects if (limit := export_limit(item)))
-    derive(values)
-    devices = mbus.devices(*parts) if parts else ()
+    now = _remembered(telegram, meter) if profile == AUTO else _whole(telegram, profile)
+    values = now.values
     at = values["clock"].value if "clock" in values else _split_clock(values, profile)
     seen = MappingProxyType(values)
-    return new(Reading, (0, at, received, seen, devices, (), telegram, frame, meter, _identity(values), None))
+    return new(Reading, (0, at, received, seen, now.devices, (), telegram, frame, meter, now.equipment_id, None))
 
 
 def describe(telegram: Telegram, profile: str = AUTO) -> Iterator[ObjectView]:
     """Yield every data object in the telegram's order, decoded, with the name that its device's medium gives it."""
-    decoded = [(item, *decode_object(item, profile)) for item in telegram.objects]
-    settled = mbus.settle([part for *_, part in decoded if isinstance(part, Part)])
+    found = [(item, *decoded(item, profile)[:2]) for item in telegram.objects]
+    settled = mbus.settle([part for *_, part in found if isinstance(part, Part)])
     media = mbus.media(settled.values())
-    plain = {name: value for _, name, value in decoded if name is not None and isinstance(value, Measurement)}
+    plain = {name: value for _, name, value in found if name is not None and isinstance(value, Measurement)}
     other = dict(renames(plain, telegram.crc))
-    for item, name, measurement in decoded:
+    for item, name, measurement in found:
         if isinstance(measurement, Part):
             own, value = mbus.named(settled[measurement], media)
             yield ObjectView(item.obis, own, measurement.channel or None, value, item.raw)
@@ -82,15 +67,35 @@ def describe(telegram: Telegram, profile: str = AUTO) -> Iterator[ObjectView]:
             )
 
 
-def _remember(item: DataObject) -> Decoded:
-    item.decoded = made = decode_object(item, AUTO)
-    return made
+def _remembered(telegram: Telegram, meter: str) -> Outcome:
+    """Lean on what was made of the telegram before, as far as it goes."""
+    whose = meter, telegram.identification
+    before = _BEFORE.get(whose)
+    if before is None and len(_BEFORE) >= METERS_KEPT:
+        _BEFORE.clear()
+    _BEFORE[whose] = now = (before and follow(before, telegram)) or _whole(telegram, AUTO)
+    return now
 
 
-def _afresh(objects: tuple[DataObject, ...], profile: str) -> Iterator[DataObject]:
-    """The same objects with nothing remembered in them but what this profile makes of them."""
-    for item in objects:
-        yield DataObject(item.code, item.groups, item.breaks, item.obis, decode_object(item, profile))
+def _whole(telegram: Telegram, profile: str) -> Outcome:
+    """Look at every object."""
+    values: dict[str, Measurement] = {}
+    parts: list[Part] = []
+    for item in telegram.objects:
+        name, value, _ = decoded(item, profile)
+        if isinstance(value, Part):
+            parts.append(value)
+        elif name is not None:
+            values[name] = value
+    objects = telegram.objects if len(values) + len(parts) == len(telegram.objects) else ()
+    if not values.keys().isdisjoint(SHARED):
+        for old, new_name in renames(values, telegram.crc):
+            values[new_name] = values.pop(old)
+    if LIMITS[0] in values:
+        values.update((LIMITS[1], limit) for item in telegram.objects if (limit := export_limit(item)))
+    gives = derive(values)
+    devices = mbus.devices(*parts) if parts else ()
+    return Outcome(objects, telegram.crc, values, gives, devices, _identity(values))
 
 
 def _split_clock(values: Mapping[str, Measurement], profile: str) -> datetime | None:
@@ -101,7 +106,7 @@ def _split_clock(values: Mapping[str, Measurement], profile: str) -> datetime | 
 
 def _identity(values: Mapping[str, Measurement]) -> str:
     """What tells this meter from the one that replaces it: the first of its identifiers that it sends."""
-    for name in _IDENTITIES:
+    for name in IDENTITIES:
         if name in values and (text := values[name].value):
             return text  # type: ignore[return-value]  # identifiers are texts: see the catalogue
     return ""

@@ -30,6 +30,8 @@ CODES_KEPT = 512
 #: A meter has one header; noise may make others.
 HEADERS_KEPT = 16
 
+#: As numbers: sought in bytes they are found five times as fast as bytes of length one.
+_LF, _CR, _OPEN = b"\n\r("
 #: F = 255 says "the current value" (IEC 62056-61), which is what a code without F means too.
 _CURRENT = "*255"
 
@@ -71,7 +73,7 @@ def parse(frame: Frame) -> Telegram:
     """Split a proven frame. Never raises: what is no data object is kept in `bad_lines`."""
     lines = frame.data.split(b"\r\n")
     header = lines[0]
-    if b"\n" in header or b"\r" in header:  # not CR LF: a logger's or a terminal's line ends, where there is no CRC to object
+    if _LF in header or _CR in header:  # not CR LF: a logger's or a terminal's line ends, where there is no CRC to object
         lines = frame.data.replace(b"\r", b"\n").split(b"\n")
         header = lines[0]
     objects: tuple[DataObject, ...] = ()
@@ -124,12 +126,13 @@ def _identification(header: bytes) -> str:
 
 
 def _object(line: bytes) -> DataObject | None:
-    at = line.find(b"(")
-    names = _names(line[:at]) if at > 0 else None
-    if names is None:
+    code, _, rest = line.partition(b"(")
+    names = _names(code)
+    if names is None or not rest:
         return None
-    if line.find(b")") == len(line) - 1 and line.find(b"(", at + 1) < 0:  # one group, as nearly all have
-        return DataObject(names[0], (line[at + 1 : -1].decode("latin-1"),), (), names[1])
+    group, closed, more = rest.partition(b")")
+    if closed and not more and _OPEN not in group:  # one group, as nearly all have
+        return DataObject(names[0], (str(group, "latin-1"),), (), names[1])
     match = LINE.fullmatch(line)
     if match is not None:
         groups = tuple(match[2][1:-1].decode("latin-1").split(")("))
@@ -167,7 +170,8 @@ class _Lines(dict[bytes, DataObject]):
         return found
 
 
-_remembered = _Lines().__getitem__
+_LINES = _Lines()
+_remembered = _LINES.__getitem__
 
 
 def _body(data: bytes) -> list[bytes]:
@@ -182,7 +186,7 @@ def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...
     unclosed = 0  # parentheses of the line at hand
     for line in body:
         text = line.strip(b" \x00\n")
-        if logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or unclosed > 0):
+        if text not in _LINES and logical and not BEGINS_OBJECT.match(text) and (text[:1] == b"(" or unclosed > 0):
             logical[-1].append(text)
         elif text:
             logical.append([text])
@@ -191,7 +195,8 @@ def _fold(body: Iterable[bytes]) -> tuple[tuple[DataObject, ...], tuple[str, ...
     objects: list[DataObject] = []
     bad: list[str] = []
     for parts in logical:
-        found, rest = _joined(tuple(parts)), list[bytes]()
+        found, rest = _LINES.get(parts[0]) if len(parts) == 1 else None, list[bytes]()
+        found = found or _joined(tuple(parts))
         if found is None:
             found = _joined((parts[0],))
             rest = parts[1:] if found else parts  # what seemed to continue a line costs itself, not that line

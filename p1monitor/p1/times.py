@@ -22,16 +22,26 @@ _OCTETS = re.compile(r"(?:[0-9A-Fa-f]{2}){12}")
 _UNSPECIFIED, _DAYLIGHT_SAVING = 0x8000, 0x80
 #: Years a meter's clock shows when it was never set: 2000 (octet 00) and 1970 (written 70).
 _FIRST_YEAR, _LAST_YEAR = 2001, 2069
+#: Minutes remembered: that of the clock, and those in which a few devices' values were captured.
+_MINUTES_KEPT = 32
+#: The seconds as they are printed: 60 is none.
+_SECONDS: Mapping[str, timedelta] = MappingProxyType({f"{second:02d}": timedelta(seconds=second) for second in range(60)})
 
 
 def meter_time(text: str, profile: str = "auto") -> datetime | None:
     """Return the moment, aware; None for the many ways in which meters say that they do not know."""
-    if not (text[:12].isdigit() and text.isascii() and (len(text) == 12 or (len(text) == 13 and text[12].isalpha()))):
+    second = _SECONDS.get(text[10:12])
+    if second is None or len(text) > 13:
         return _rare(text, profile)
-    return _moment(text[:12], text[12:].upper(), profile)
+    minute = _minute(text[:10], text[12:].upper(), profile)
+    return minute and minute + second
 
 
-def _moment(digits: str, flag: str, profile: str) -> datetime | None:
+@lru_cache(maxsize=_MINUTES_KEPT)
+def _minute(digits: str, flag: str, profile: str) -> datetime | None:
+    """The moment at which a minute begins. A clock is read each second, and its minute is that of the second before."""
+    if not (digits.isascii() and digits.isdigit()):
+        return None
     text = f"20{digits[:6]}T{digits[6:]}"
     try:
         if not flag:
@@ -45,7 +55,7 @@ def _moment(digits: str, flag: str, profile: str) -> datetime | None:
 def _rare(text: str, profile: str) -> datetime | None:
     """The forms that only some meters print."""
     if _DASHED.fullmatch(text):
-        return _moment(re.sub(r"\D", "", text), "", profile)
+        return meter_time(re.sub(r"\D", "", text), profile)
     return _octets(text) if _OCTETS.fullmatch(text) else None
 
 

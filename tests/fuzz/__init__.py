@@ -1,0 +1,1 @@
+"""Bytes that somebody, or chance, chose: what must hold of them (targets), and a search for those where it does not (__main__)."""
