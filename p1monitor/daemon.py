@@ -17,9 +17,11 @@ from p1monitor.clock import SYSTEM, Clock
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.observer import Memory
+from p1monitor.owing import owing
 from p1monitor.p1.records import Reading, Received
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
+from p1monitor.recorder.cursors import Cursors
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.own_events import KILLED, STARTED, STOPPED, own_event
@@ -74,6 +76,7 @@ class Daemon:
         self.readers: list[Reader] = []
         self._queries: queries.Queries | None = None
         self._recorder: recorder.Recorder | None = None
+        self._cursors = Cursors()
         self._killed = self._store is not None and self._store.noted(LIFE) == RUNS
         self._runners = self._build_sinks()
         if self._store:
@@ -112,7 +115,7 @@ class Daemon:
             self._tell(reader.meter, STOPPED.format(__version__))
         if self._store:
             self._store.note(LIFE, ENDED)
-        for runner in self._runners:
+        for runner in reversed(self._runners):  # the recorder last: it saves how far the others came
             if not runner.stop():
                 log.warning("%s did not stop in time; it is left behind", runner.name)
         if self._server is not None:
@@ -195,11 +198,12 @@ class Daemon:
                 memory_of=self._memory_of,
                 count=self._dropped,
                 tell=self._told,
-                profile_of=lambda meter: self._terms[meter].profile if meter in self._terms else "auto",
+                profile_of=self._profile_of,
                 billing_day_of=lambda meter: self._terms[meter].rules.billing_day if meter in self._terms else 1,
                 clock=self._clock,
                 trusted=self._host.trusted,
                 synchronised=self._host.synchronised,
+                notes=self._cursors.notes,
             )
             entered = kept.replay(self._again)
             if entered:
@@ -218,11 +222,18 @@ class Daemon:
         if settings.influxdb:
             from p1monitor.sinks import influxdb  # noqa: PLC0415
 
-            made.append(self._run(influxdb.build(settings.influxdb, self.house, self._clock), influxdb.POLICY))
+            made.append(self._run(influxdb.build(settings.influxdb, self.house, self._clock), influxdb.policy(settings.influxdb)))
         return made
 
     def _run(self, sink: Sink, policy: Policy) -> SinkRunner:
-        return SinkRunner(sink, policy, self.status, self._clock)
+        owed = None
+        if policy.durable and self._store and self._recorder:
+            names = tuple(self._terms)
+            owed = owing(policy, names, self._store, self._recorder.kept_to, self._cursors, self._profile_of)
+        return SinkRunner(sink, policy, self.status, self._clock, owed)
+
+    def _profile_of(self, meter: str) -> str:
+        return self._terms[meter].profile if meter in self._terms else "auto"
 
     def _serve(self) -> Closable | None:
         settings = self._settings

@@ -38,6 +38,7 @@ _SINK: Mapping[str, Any] = {
     "retries": 0,
     "queued": 0,
     "waiting_since": None,
+    "owed_since": None,
     "last_error": None,
     "since": None,
 }
@@ -111,8 +112,9 @@ class Status:
             table["stale"] = self.stale(name)
             table["stale_after_s"] = self.stale_after(name)
         for table in sinks.values():
-            since = table.pop("waiting_since")
-            table["lag_s"] = 0.0 if since is None else round(self._clock.monotonic() - since, 3)
+            since, owed = table.pop("waiting_since"), table.pop("owed_since")
+            lags = (0.0 if since is None else self._clock.monotonic() - since, 0.0 if owed is None else self._clock.wall() - owed)
+            table["lag_s"] = round(max(lags), 3)
             table["since"] = None if table["since"] is None else began + table["since"]
         return {
             "version": self._version,

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from p1monitor.fanout import RETRY_AFTER_MOST_S, Fanout, SinkRunner
+from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.p1.framer import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading
 from p1monitor.p1.telegram import parse
 from p1monitor.sinks import Policy, SinkError
 from p1monitor.status import Status
+from p1monitor.trouble import RETRY_AFTER_MOST_S
 from tests.clocks import Hands
 
 QUICK: dict[str, Any] = {"retry_first_s": 0.01, "retry_most_s": 0.02}

@@ -155,7 +155,7 @@ def test_a_refusal_is_one_sentence(
     sink = opened(server.url, token)
     server.answers = [(status, {}, text)]
     with pytest.raises(SinkError, match=words) as trouble:
-        sink.deliver([reading(telegram())])
+        sink.deliver([reading(telegram(1)), reading(telegram(2))])
     sink.close()
     assert trouble.value.permanent is permanent
     assert "\n" not in str(trouble.value)
@@ -189,22 +189,28 @@ def test_the_server_says_how_long_to_wait(server: Server, header: str, seconds: 
     sink.close()
 
 
-def test_a_batch_too_large_goes_in_halves_and_a_point_too_large_is_dropped(server: Server) -> None:
+def test_a_reading_that_is_refused_still_brings_what_else_it_has(server: Server) -> None:
     sink = opened(server.url)
-    server.most = 2000
-    sink.deliver([reading(telegram(second)) for second in range(20)])
-    assert len(server.bodies) > 2
-    assert sum(body.count(b"\n") + 1 for body in server.bodies) == 21
-    server.most = 100
-    with pytest.raises(SinkError, match=r"no point of this size \(413\)") as trouble:
-        sink.deliver([reading(telegram(30))])
+    electricity, gas = lines(reading(telegram()))
+    server.answers = [(422, {}, b""), (422, {}, b'{"message":"field type conflict"}'), (204, {}, b"")]
+    with pytest.raises(SinkError, match="field type conflict") as trouble:
+        sink.deliver([reading(telegram())])
     assert trouble.value.permanent
+    assert server.bodies == [gas.encode()]
+    server.answers = [(422, {}, b""), (204, {}, b""), (503, {}, b"")]
+    with pytest.raises(SinkError, match="not ready") as trouble:
+        sink.deliver([reading(telegram())])
+    assert not trouble.value.permanent
+    server.answers = [(413, {}, b"")]
+    server.bodies.clear()
+    sink.deliver([reading(telegram())])
+    assert server.bodies == [electricity.encode(), gas.encode()]
     sink.close()
 
 
 def test_what_failed_is_written_whole_the_next_time(server: Server) -> None:
     sink = opened(server.url)
-    batch = [reading(telegram(1)), reading(telegram(1))]
+    batch = [reading(telegram(1)), reading(telegram(2))]
     server.answers = [(503, {}, b""), (503, {}, b"")]
     for _ in range(2):
         with pytest.raises(SinkError):
@@ -219,9 +225,10 @@ def test_a_hanging_server_is_left_in_time(server: Server) -> None:
     server.hang.clear()
     sink = opened(server.url)
     began = time.monotonic()
-    with pytest.raises(SinkError, match=r"did not confirm within 4 s"):
+    with pytest.raises(SinkError, match=r"did not confirm within 4 s") as trouble:
         sink.deliver([reading(telegram())])
     sink.close()
+    assert trouble.value.too_many
     assert time.monotonic() - began < 5
 
 
@@ -273,5 +280,6 @@ def test_the_client_library_is_loaded_only_when_the_sink_opens() -> None:
 
 def test_nothing_is_lost_within_an_hour() -> None:
     assert not POLICY.live
+    assert POLICY.durable
     assert POLICY.queue >= 3600
     assert POLICY.heartbeat_s is None
