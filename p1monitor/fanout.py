@@ -82,6 +82,7 @@ class SinkRunner:
         self._aside = ""  # why a reading was set aside last
         self._thread = Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
         self._set("starting")
+        self._tell()
 
     def start(self) -> None:
         """Start the thread; the sink is opened in it, so a dead server delays nobody."""
@@ -93,6 +94,7 @@ class SinkRunner:
             if self._owing is not None:
                 if moment_of(reading) is None:
                     self._owing.left(reading)
+                    self._tell()
                     return
                 self._owing.offered(reading)
             if len(self._queue) >= self._room:

@@ -183,6 +183,7 @@ def owing(
             position = Position.read(store.noted(_key(policy.place, meter)) or "")
         except ValueError:
             position = Position(0 if policy.backfill else kept_to(meter))
+            store.note(_key(policy.place, meter), str(position))  # at once: a kill must not lose the beginning
         began[meter] = position.left(kept_to(meter))
     return Owing(store.path, policy.place, began, cursors, kept_to, profile_of, policy.resolution_s)
 

@@ -35,11 +35,14 @@ _SINK: Mapping[str, Any] = {
     "state": "starting",
     "accepted": 0,
     "dropped": 0,
+    "set_aside": 0,
     "retries": 0,
     "queued": 0,
+    "behind": 0,
     "waiting_since": None,
     "owed_since": None,
     "last_error": None,
+    "last_set_aside": None,
     "since": None,
 }
 
