@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from enum import Enum
 from functools import partial
 from threading import Condition, Event, Thread
 from typing import Protocol
@@ -16,7 +15,7 @@ from p1monitor.owing import QUEUE_MOST, Owing
 from p1monitor.p1.records import Reading
 from p1monitor.sinks import Policy, Sink, SinkError
 from p1monitor.status import Status
-from p1monitor.trouble import Trouble
+from p1monitor.trouble import Aside, Outcome, Trouble
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +25,10 @@ STOP_S = 5.0
 LAST_S = 0.5
 #: A durable sink's first batch. Then it grows by a quarter with each success, and is halved when it is refused.
 FIRST_BATCH = 64
+#: How often it is looked whether what is owed is in the journal by now.
+LOOK_S = 1.0
 #: After a piece of the backlog, others get as much time as it took, and at most so much.
 REST_MOST_S = 1.0
-
-
-class Outcome(Enum):
-    """What became of a batch."""
-
-    DONE = "accepted, or never will be"
-    FEWER = "a smaller one may fare better"
-    LATER = "try again"
 
 
 class Newest(Protocol):
@@ -79,7 +72,7 @@ class SinkRunner:
         self._trouble = Trouble(sink.name, policy.retry_first_s, policy.retry_most_s)
         self._late = Trouble(f"{sink.name}, on what it is behind", policy.retry_first_s, policy.retry_most_s)
         self._resume = 0.0  # when the backlog is tried again
-        self._aside = ""  # why a reading was set aside last
+        self._aside = Aside(sink.name, status)
         self._thread = Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
         self._set("starting")
         self._tell()
@@ -218,13 +211,7 @@ class SinkRunner:
             self._ill(trouble, error)
             self._give_up(batch)
             return Outcome.DONE
-        self._status.count("set_aside", len(batch), sink=self._sink.name)
-        for reading in batch:
-            words = f"reading {reading.seq} of {reading.meter}, {reading.at or 'undated'}: {error}"
-            self._status.set("last_set_aside", words, sink=self._sink.name)
-            if str(error) != self._aside:
-                log.warning("%s: set aside: %s", self._sink.name, words)
-            self._aside = str(error)
+        self._aside.put(batch, error)
         if self._owing is not None and trouble is self._trouble:
             self._owing.took(batch)
         return Outcome.DONE
@@ -233,14 +220,22 @@ class SinkRunner:
         """The next batch: waits for the first reading (or the heartbeat, or the backlog's turn), then a while for more."""
         policy = self._policy
         with self._wake:
-            behind = self._owing is not None and self._owing.waits()
             if not self._queue and not self._stop.is_set():
-                self._wake.wait(max(0.0, self._resume - self._clock.monotonic()) if behind else policy.heartbeat_s)
-            if self._queue and policy.gather_s and not behind:
+                self._wake.wait(self._patience())
+            if self._queue and policy.gather_s and not self._late_ready():
                 self._wake.wait_for(lambda: len(self._queue) >= policy.batch or self._stop.is_set(), policy.gather_s)
             batch = [self._placed(self._queue.popleft()) for _ in range(min(len(self._queue), policy.batch))]
             self._hold(len(batch))
         return batch
+
+    def _late_ready(self) -> bool:
+        return self._owing is not None and self._owing.waits()
+
+    def _patience(self) -> float | None:
+        """How long to wait for a reading at most."""
+        if self._late_ready():
+            return max(0.0, self._resume - self._clock.monotonic())
+        return LOOK_S if self._owing is not None and self._owing.owes() else self._policy.heartbeat_s
 
     def _placed(self, reading: Reading) -> Reading:
         if not self._policy.durable:

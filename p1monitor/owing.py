@@ -83,6 +83,10 @@ class Owing:
 
     # The backlog.
 
+    def owes(self) -> bool:
+        """Whether there is a backlog, be it in the journal already or not."""
+        return any(position.owed for position in list(self._positions.values()))
+
     def waits(self) -> bool:
         """Whether `piece` can find something: it is owed, and in the journal already."""
         if self._next:
@@ -108,7 +112,7 @@ class Owing:
         meter, upto = last.meter, last.seq if self._next else self._upto
         self._change(meter, lambda position: position.made_good(upto))
         self._note(meter)
-        if self._next or self._owes():
+        if self._next or self.owes():
             self._look()
         else:
             self.rest()
@@ -118,7 +122,7 @@ class Owing:
         self._next.clear()
         self._apart.clear()
         self._owed.rest()
-        if not self._owes():
+        if not self.owes():
             self.since = None
 
     def behind(self) -> int:
@@ -128,9 +132,6 @@ class Owing:
             first, newest = self._newest.get(meter, (0, 0))
             count += position.missing + max(0, newest - max(first, position.upto))
         return count
-
-    def _owes(self) -> bool:
-        return any(position.owed for position in list(self._positions.values()))
 
     def _read(self, meter: str, first: int, last: int) -> bool:
         """Read on; True if there was a stretch without readings, and more may be behind it."""

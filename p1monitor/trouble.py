@@ -1,16 +1,27 @@
-"""What goes wrong at one place, told once, and how long to wait before the next try. Never tries anything itself."""
+"""What goes wrong with a sink, told once: how long to wait before the next try, what is set aside. Never tries anything itself."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import Enum
 
+from p1monitor.p1.records import Reading
 from p1monitor.sinks import SinkError
+from p1monitor.status import Status
 
 log = logging.getLogger(__name__)
 
 #: The longest that a server's Retry-After is believed: nobody means days.
 RETRY_AFTER_MOST_S = 600.0
+
+
+class Outcome(Enum):
+    """What became of a batch."""
+
+    DONE = "accepted, or never will be"
+    FEWER = "a smaller one may fare better"
+    LATER = "try again"
 
 
 class Trouble:
@@ -52,3 +63,20 @@ class Trouble:
         while True:
             yield delay
             delay = min(delay * 2, self._most_s)
+
+
+class Aside:
+    """Readings that a sink will never take: counted, the last one with its reason; a reason is logged once."""
+
+    def __init__(self, name: str, status: Status) -> None:
+        self._name, self._status, self._reason = name, status, ""
+
+    def put(self, readings: Sequence[Reading], error: SinkError) -> None:
+        """Set them aside."""
+        self._status.count("set_aside", len(readings), sink=self._name)
+        for reading in readings:
+            words = f"reading {reading.seq} of {reading.meter}, {reading.at or 'undated'}: {error}"
+            self._status.set("last_set_aside", words, sink=self._name)
+            if str(error) != self._reason:
+                log.warning("%s: set aside: %s", self._name, words)
+            self._reason = str(error)
