@@ -7,9 +7,10 @@
 # sudo make uninstall   takes it away, but for the configuration and the history
 
 PYTHON ?= python3
-# For make endure: how long, and how many over the bad line
+# For make endure: how long, how many over the bad line, and how many days InfluxDB is away
 MINUTES ?= 10
 TELEGRAMS ?= 100000
+DAYS ?= 7
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml hatch_build.py web/package-lock.json
 
@@ -66,12 +67,14 @@ getstarted: wheel
 # A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? And the daemon on a simulated meter
 # that sends without a pause: does it keep up, and does its memory stay?
 # Then three years against the truth, and two hundred kills and as many power cuts: is anything lost?
+# InfluxDB away for a week, the daemon killed twice meanwhile: is every point there in the end?
 # And what it takes of memory, beside dsmr_parser and paho, after a week of telegrams.
 endure: .venv/.dev
 	@$(BIN)/python benchmarks/flips.py --telegrams $(TELEGRAMS)
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
 	@$(BIN)/python -m benchmarks.years
 	@$(BIN)/python benchmarks/cuts.py
+	@$(BIN)/python benchmarks/away.py --days $(DAYS)
 	@$(BIN)/python benchmarks/footprint.py
 
 clean:

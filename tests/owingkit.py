@@ -113,10 +113,9 @@ def points(found: Any) -> Points:
 
 
 def stored(export: Sequence[dict[str, Any]]) -> Points:
-    """What VictoriaMetrics exported."""
-    return {
-        (one["metric"]["role"], one["metric"]["__name__"].removeprefix("p1_")): dict(
-            zip(one["timestamps"], one["values"], strict=True)
-        )
-        for one in export
-    }
+    """What VictoriaMetrics exported; of a long series it makes several."""
+    told: Points = defaultdict(dict)
+    for one in export:
+        series = one["metric"]["role"], one["metric"]["__name__"].removeprefix("p1_")
+        told[series] |= dict(zip(one["timestamps"], one["values"], strict=True))
+    return told
