@@ -107,9 +107,8 @@ def caught_up(path: Path, url: str, begin: int, behind: int) -> tuple[list[str],
     delays = sorted(sink.taken[seq] - at for seq, at in offered.items())
     worst = delays[-1] if delays else 0.0
     middle = delays[len(delays) // 2] if delays else 0.0
-    print(
-        f"{behind} readings made good in {passed:.0f} s; {len(delays)} that came meanwhile: median {middle:.2f} s, worst {worst:.2f} s"
-    )
+    count = len(delays)
+    print(f"{behind} readings made good in {passed:.0f} s; {count} that came meanwhile: median {middle:.2f} s, worst {worst:.2f} s")
     told = home.told()
     home.close()
     faults = {

@@ -190,22 +190,32 @@ def test_the_server_says_how_long_to_wait(server: Server, header: str, seconds: 
 
 
 def test_a_reading_that_is_refused_still_brings_what_else_it_has(server: Server) -> None:
+    one, other = (reading(telegram(second))._replace(seq=second) for second in (1, 2))
+    _, gas = lines(one)
     sink = opened(server.url)
-    electricity, gas = lines(reading(telegram()))
     server.answers = [(422, {}, b""), (422, {}, b'{"message":"field type conflict"}'), (204, {}, b"")]
     with pytest.raises(SinkError, match="field type conflict") as trouble:
-        sink.deliver([reading(telegram())])
-    assert trouble.value.permanent
-    assert server.bodies == [gas.encode()]
-    server.answers = [(422, {}, b""), (204, {}, b""), (503, {}, b"")]
-    with pytest.raises(SinkError, match="not ready") as trouble:
-        sink.deliver([reading(telegram())])
-    assert not trouble.value.permanent
-    server.answers = [(413, {}, b"")]
-    server.bodies.clear()
-    sink.deliver([reading(telegram())])
-    assert server.bodies == [electricity.encode(), gas.encode()]
+        sink.deliver([one])
+    assert (trouble.value.permanent, trouble.value.partly) == (True, True)
+    sink.deliver([other])  # its gas is the same, and was settled with the first
+    assert server.bodies == [gas.encode(), lines(other)[0].encode()]
     sink.close()
+
+
+@pytest.mark.parametrize("answers", [(413,), (422, 204, 503)])
+def test_a_reading_that_is_not_refused_for_good_is_written_whole(server: Server, answers: tuple[int, ...]) -> None:
+    electricity, gas = (line.encode() for line in lines(reading(telegram())))
+    sink = opened(server.url)
+    server.answers = [(status, {}, b"") for status in answers]
+    if answers[-1] == 503:
+        with pytest.raises(SinkError, match="not ready") as trouble:
+            sink.deliver([reading(telegram())])
+        assert not trouble.value.permanent
+        sink.deliver([reading(telegram())])
+    else:
+        sink.deliver([reading(telegram())])
+    sink.close()
+    assert b"\n".join(server.bodies[-2:]).split(b"\n")[-2:] == [electricity, gas]
 
 
 def test_what_failed_is_written_whole_the_next_time(server: Server) -> None:

@@ -14,11 +14,20 @@ from p1monitor.p1.records import Reading
 class SinkError(Exception):
     """Expected trouble, told in one sentence that says what to do. Never carries a secret."""
 
-    def __init__(self, sentence: str, *, permanent: bool = False, retry_after: float | None = None, too_many: bool = False) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        too_many: bool = False,
+        partly: bool = False,
+    ) -> None:
         super().__init__(sentence)
         self.permanent = permanent  #: offering the same readings again makes no sense: fewer of them, or one less
         self.retry_after = retry_after  #: seconds the other side asked us to wait
         self.too_many = too_many  #: fewer readings at once may come through
+        self.partly = partly  #: some of what the reading brings was taken
 
 
 class Sink(Protocol):

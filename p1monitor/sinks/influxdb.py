@@ -51,6 +51,8 @@ _REFUSALS: Mapping[int, tuple[str, bool]] = {
     429: ("asks for fewer writes (429)", False),
     503: ("is not ready (503)", False),
 }
+#: Of these, a new token is the cure.
+_TOKEN = frozenset({401, 403})
 #: The name of an error -> what to say. The innermost cause that is listed counts.
 _FAILURES: Mapping[str, str] = {
     "NameResolutionError": "cannot be found: the name of its host is unknown",
@@ -125,7 +127,11 @@ class InfluxDB:
         except SinkError as error:
             if not error.permanent or len(readings) > 1 or len(lines) == 1:
                 raise
-            self._each(lines)
+            refused = self._each(lines)
+            if refused is not None and refused.partly:
+                self._memory = encoder.memory()  # else what was refused would be tried again with each reading
+            if refused is not None:
+                raise refused from None
         self._memory = encoder.memory()
 
     def close(self) -> None:
@@ -153,8 +159,9 @@ class InfluxDB:
         from influxdb_client.rest import ApiException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-        if self._writer is None:
-            raise SinkError("the client is not open")
+        if self._writer is None:  # the last token was refused: there may be another now
+            self.open()
+        assert self._writer is not None
         try:
             self._writer.write(self._settings.bucket, record=b"\n".join(lines), write_precision=WritePrecision.MS)  # type: ignore[arg-type]  # theirs is a str
         except ApiException as error:
@@ -163,24 +170,29 @@ class InfluxDB:
             words = by_date(error) or _failure(error)
             raise SinkError(f"{self._settings.url} {words}", too_many=words == _FAILURES["ReadTimeoutError"]) from None
 
-    def _each(self, lines: Sequence[bytes]) -> None:
-        """Gas is not to suffer for electricity: one line after the other; raises what was refused."""
+    def _each(self, lines: Sequence[bytes]) -> SinkError | None:
+        """Gas is not to suffer for electricity: one line after the other; what was refused of them."""
         refused: SinkError | None = None
+        taken = 0
         for line in lines:
             try:
                 self._write([line])
+                taken += 1
             except SinkError as error:
                 if not error.permanent:
                     raise
                 refused = error
         if refused is not None:
-            raise refused
+            refused.partly = taken > 0
+        return refused
 
     def _refused(self, error: ApiException) -> SinkError:
         if not error.status:  # how influxdb-client tells that TLS failed
             return SinkError(f"{self._settings.url} {by_date(error) or _FAILURES['SSLError']}")
         other = "has trouble of its own" if error.status >= 500 else "answers as no InfluxDB does"
         words, permanent = _REFUSALS.get(error.status, (f"{other} ({error.status})", False))
+        if error.status in _TOKEN:
+            self.close()
         token = self._settings.token_file or "token_file, which is not set,"
         sentence = words.format(token=token, bucket=self._settings.bucket, org=self._settings.org)
         said = _said(error) if permanent else ""
