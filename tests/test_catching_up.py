@@ -80,3 +80,23 @@ def test_a_new_bucket_begins_now_or_with_all_there_is(victoria: Victoria, path: 
     home.close()
     victoria.flush()
     assert len(stored(victoria.export('{__name__="p1_power_w"}'))["electricity", "power_w"]) == (4 if backfill else 3)
+
+
+def test_a_coarser_resolution_has_the_first_of_each_interval_and_every_capture_of_gas(victoria: Victoria, path: Path) -> None:
+    sink, policy = influx(victoria.url, resolution=60)
+    home = Home(path, sink, policy, step=STEP_S).start()
+    home.live(50)
+    home.caught_up()
+    victoria.stop()
+    home.live(200)
+    home.killed()
+    victoria.start()
+    home = Home(path, *influx(victoria.url, resolution=60), begin=home.life.now, step=STEP_S).start()
+    home.live(20)
+    home.caught_up()
+    home.close()
+    victoria.flush()
+    has, should = stored(victoria.export('{__name__=~"p1_.*"}')), archived(path)
+    firsts = {at // 60_000: at for at in sorted(should["electricity", "power_w"], reverse=True)}
+    assert set(has["electricity", "power_w"]) == set(firsts.values())
+    assert has["gas", "gas_m3"] == should["gas", "gas_m3"]

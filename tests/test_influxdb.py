@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from p1monitor.fanout import STOP_S, SinkRunner
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.influxdb import POLICY, RETRY_AFTER_MAX_S, TIMEOUT_S, build
+from p1monitor.status import Status
 from tests.clocks import Hands
 from tests.influxkit import HOUSE, lines, opened, reading, settings, telegram
+from tests.owingkit import until
 from tests.services import Victoria, free_port
 
 TOKEN = "s3cret-of-the-house"
@@ -231,15 +235,19 @@ def test_what_failed_is_written_whole_the_next_time(server: Server) -> None:
 
 
 def test_a_hanging_server_is_left_in_time(server: Server) -> None:
-    assert TIMEOUT_S < 5
+    assert TIMEOUT_S < STOP_S == 5
     server.hang.clear()
-    sink = opened(server.url)
+    sink, status = build(settings(server.url), HOUSE), Status("1")
+    runner = SinkRunner(sink, replace(POLICY, gather_s=0.0), status)
+    runner.offer(reading(telegram()))
+    runner.start()
+    until(lambda: server.tokens)
     began = time.monotonic()
-    with pytest.raises(SinkError, match=r"did not confirm within 4 s") as trouble:
-        sink.deliver([reading(telegram())])
-    sink.close()
-    assert trouble.value.too_many
-    assert time.monotonic() - began < 5
+    assert runner.stop()
+    assert time.monotonic() - began < STOP_S
+    told = status.snapshot()["sinks"]["influxdb"]
+    assert told["state"] == "stopped"
+    assert "did not confirm within 4 s" in told["last_error"]
 
 
 def test_an_unknown_host_a_wrong_port_and_a_server_without_tls() -> None:

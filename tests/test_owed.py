@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from p1monitor.recorder import reading_back, tail
+from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.owed import Owed
 from tests.archiving import HOUR_S, folder, lived, old, path
 from tests.cutting import METER, Life, kept_of
@@ -51,11 +53,11 @@ def test_an_hour_that_is_sealed_while_the_journal_is_read_is_not_missed(path: Pa
     last = max(life.second() for _ in range(HOUR_S // 60))
     unsealed = reading_back.Past.unsealed
 
-    def slow(past: reading_back.Past, meter: str, first: int, to: int, most: int) -> list[object]:
+    def slow(past: reading_back.Past, meter: str, first: int, to: int) -> Iterator[Kept]:
         while life.now < HOUR_S + 120:
             life.second()
         assert life.recorder._archive.archived(METER) == last
-        return list(unsealed(past, meter, first, to, most))
+        return unsealed(past, meter, first, to)
 
     life.clock.now += 60  # hours are sealed together, a moment later
     with monkeypatch.context() as patch:

@@ -46,7 +46,7 @@ class Owed:
             row = self._row(meter, first, kept_to)
             if row is not None:
                 return self._of_block(row, first, kept_to, most)
-            found = self._opened().unsealed(meter, first, kept_to, most)
+            found = list(islice(self._opened().unsealed(meter, first, kept_to), most))
             if self._sought(meter, first, kept_to) is None:  # else it was sealed while we read
                 return Piece(found, found[-1].seq if len(found) == most else kept_to)
 
@@ -60,7 +60,7 @@ class Owed:
             except BlockError as error:
                 self._damaged(row, error)
         after = max(past.archived().get(meter, 0), 0)
-        newest.extend(kept.at for kept in past.unsealed(meter, after + 1, before - 1, before))
+        newest.extend(kept.at for kept in past.unsealed(meter, after + 1, before - 1))
         return list(newest)
 
     def rest(self) -> None:

@@ -105,20 +105,17 @@ class Past:
                 newest[record.meter] = record.seq
                 yield record.meter, kept_record.from_bytes(record.record), kept_record.events_of(record.record)
 
-    def unsealed(self, meter: str, first: int, last: int, most: int) -> list[Kept]:
-        """What the journal and its tail have of first … last, in order, `most` at most; beside a recorder that goes on.
+    def unsealed(self, meter: str, first: int, last: int) -> Iterator[Kept]:
+        """What the journal and its tail have of first … last, in order; beside a recorder that goes on.
 
         The tail is read first: what is synced meanwhile is found on the card. What is sealed meanwhile is in a block.
         """
-        newest, found = first - 1, list[Kept]()
+        newest = first - 1
         tail_had = [record for record in self._tail() if record.meter == meter]
         for record in chain(self._card(), tail_had):
             if record.meter == meter and newest < record.seq <= last:
                 newest = record.seq
-                found.append(kept_record.from_bytes(record.record))
-                if len(found) == most:
-                    break
-        return found
+                yield kept_record.from_bytes(record.record)
 
     def unstamped(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What waits there for the host's clock, beyond these numbers."""
