@@ -88,6 +88,7 @@ class SinkRunner:
                 if moment_of(reading) is None:
                     self._owing.left(reading)
                     self._tell()
+                    self._wake.notify()
                     return
                 self._owing.offered(reading)
             if len(self._queue) >= self._room:
