@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from p1monitor.owing import QUEUE_MOST
 from p1monitor.p1.records import Reading, Received
 from p1monitor.recorder.position import Position
 from p1monitor.sinks import Policy, SinkError
@@ -237,3 +238,21 @@ def test_live_readings_after_a_restart_know_the_moments_before_it(path: Path, pl
     assert [at.microsecond for at in stamps] == [0, 0, 0, 1000, 1000, 0]
     assert len(set(stamps)) == len(stamps)
     assert all(one != other for one, other in pairwise(stamps))
+
+
+def test_what_did_not_fit_the_queue_counts_for_the_moments_of_what_came_after_it(path: Path, place: Place) -> None:
+    home = Home(path, place, POLICY)
+    away = Event()
+    away.set()
+    place.trouble = lambda _: SinkError("away") if away.is_set() else None
+    home.start()
+    home.live(1)
+    until(lambda: place.sizes)
+    home.live(QUEUE_MOST)
+    home.life.now -= QUEUE_MOST  # the meter's clock is set back
+    home.live(QUEUE_MOST)
+    away.clear()
+    home.caught_up()
+    home.close()
+    moments = {reading.seq: reading.at for reading in place.taken}
+    assert len(moments) == len(set(moments.values())) == 2 * QUEUE_MOST + 1
