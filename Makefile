@@ -74,7 +74,7 @@ endure: .venv/.dev
 	@$(BIN)/python benchmarks/endure.py --minutes $(MINUTES)
 	@$(BIN)/python -m benchmarks.years
 	@$(BIN)/python benchmarks/cuts.py
-	@$(BIN)/python benchmarks/away.py --days $(DAYS)
+	@$(BIN)/python benchmarks/outage.py --days $(DAYS)
 	@$(BIN)/python benchmarks/footprint.py
 
 clean:
