@@ -7,9 +7,10 @@
 # sudo make uninstall   takes it away, but for the configuration and the history
 
 PYTHON ?= python3
-# For make endure: how long, and how many over the bad line
+# For make endure: how long, how many over the bad line, and how many days InfluxDB is away
 MINUTES ?= 10
 TELEGRAMS ?= 100000
+DAYS ?= 7
 # For make fuzz: seconds per target
 FUZZ_S ?= 60
 BIN := .venv/bin
@@ -65,10 +66,10 @@ cleanroot: wheel
 getstarted: wheel
 	@BASE="$(BASE)" tests/in_clean_root.sh $(BIN)/python -m pytest -q -s -p no:cacheprovider -m cleanroot tests/test_get_started_real.py
 
-# A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? Two million: does memory stay? And the daemon on a simulated meter
-# that sends without a pause: does it keep up, and does its memory stay?
+# A meter without CRC on a bad line, 100 000 telegrams: does a wrong number get out? Two million: does memory stay? And the daemon
+# on a simulated meter that sends without a pause: does it keep up, and does its memory stay?
 # Then three years against the truth, a month of power quality without a false event, and two hundred kills and as many power
-# cuts: is anything lost?
+# cuts: is anything lost? InfluxDB away for a week, the daemon killed twice meanwhile: is every point there in the end?
 # And what it takes of memory, beside dsmr_parser and paho, after a week of telegrams; and after a day without its broker; how
 # soon a telegram is there, what the processor does at one a second, and fifty meters in one daemon.
 endure: .venv/.dev
@@ -78,6 +79,7 @@ endure: .venv/.dev
 	@$(BIN)/python -m benchmarks.years
 	@$(BIN)/python benchmarks/month.py
 	@$(BIN)/python benchmarks/cuts.py
+	@$(BIN)/python benchmarks/outage.py --days $(DAYS)
 	@$(BIN)/python benchmarks/footprint.py
 	@$(BIN)/python benchmarks/no_broker.py
 	@$(BIN)/python benchmarks/latency.py

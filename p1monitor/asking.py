@@ -107,6 +107,8 @@ def _sinks(sinks: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[bool, str]]
         text = f"{name}: {state}, {sink.get('accepted', 0)} readings taken"
         for key, word in (("queued", "waiting"), ("dropped", "skipped")):
             text += f", {sink[key]} {word}" if sink.get(key) else ""
+        text += f", {sink['behind']} behind ({_span(sink.get('lag_s') or 0)})" if sink.get("behind") else ""
+        text += f", {sink['set_aside']} set aside, the last: {sink.get('last_set_aside')}" if sink.get("set_aside") else ""
         if not good and sink.get("last_error"):
             text += f": {sink['last_error']}"
         if sink.get("archive", "ok") != "ok":

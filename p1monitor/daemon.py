@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,11 @@ from p1monitor.fanout import STOP_S, Fanout, SinkRunner
 from p1monitor.live import Live
 from p1monitor.notes import Notes
 from p1monitor.observer import Memory
+from p1monitor.owing import owing
 from p1monitor.p1.records import Reading, Received
 from p1monitor.reader import Reader
 from p1monitor.recorder import queries, recorder, store
+from p1monitor.recorder.cursors import Cursors
 from p1monitor.recorder.hostclock import HostClock
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.own_events import KILLED, STARTED, STOPPED, own_event
@@ -85,6 +88,7 @@ class Daemon:
         self.readers: list[Reader] = []
         self._queries: queries.Queries | None = None
         self._recorder: recorder.Recorder | None = None
+        self._cursors = Cursors()
         self._killed = self._store is not None and self._store.noted(LIFE) == RUNS
         self._runners = self._build_sinks()
         if self._store:
@@ -124,18 +128,23 @@ class Daemon:
             self._tell(reader.meter, STOPPED.format(__version__))
         if self._store:
             self._store.note(LIFE, ENDED)
-        until = self._clock.monotonic() + STOP_S
-        for runner in self._runners:
-            runner.end()
-        for runner in self._runners:
-            if not runner.stop(max(until - self._clock.monotonic(), 0.0)):
-                log.warning("%s did not stop in time; it is left behind", runner.name)
+        for together in (self._runners[1:], self._runners[:1]):  # the recorder at last: it saves how far the others came
+            self._end(together)
         if self._server is not None:
             self._server.close()
         for asked in (self._queries, self._unseen):
             if asked is not None:
                 asked.close()
         log.info("stopped")
+
+    def _end(self, runners: Sequence[SinkRunner]) -> None:
+        """End some sinks, all at once."""
+        until = self._clock.monotonic() + STOP_S
+        for runner in runners:
+            runner.end()
+        for runner in runners:
+            if not runner.stop(max(until - self._clock.monotonic(), 0.0)):
+                log.warning("%s did not stop in time; it is left behind", runner.name)
 
     def run(self) -> None:
         """Run until SIGTERM, SIGINT, or the end of the last finite source."""
@@ -206,11 +215,12 @@ class Daemon:
                 memory_of=self._memory_of,
                 count=self._dropped,
                 tell=self._told,
-                profile_of=lambda meter: self._terms[meter].profile if meter in self._terms else "auto",
+                profile_of=self._profile_of,
                 billing_day_of=lambda meter: self._terms[meter].rules.billing_day if meter in self._terms else 1,
                 clock=self._clock,
                 trusted=self._host.trusted,
                 synchronised=self._host.synchronised,
+                notes=self._cursors.notes,
             )
             entered = kept.replay(self._again)
             if entered:
@@ -229,13 +239,20 @@ class Daemon:
         if settings.influxdb:
             from p1monitor.sinks import influxdb  # noqa: PLC0415
 
-            made.append(self._run(influxdb.build(settings.influxdb, self.house, self._clock), influxdb.POLICY))
+            made.append(self._run(influxdb.build(settings.influxdb, self.house, self._clock), influxdb.policy(settings.influxdb)))
         return made
 
     def _run(self, sink: Sink, policy: Policy) -> SinkRunner:
+        owed = None
         if policy.live:  # all meters may send at the same moment
             policy = replace(policy, queue=policy.queue * len(self._settings.meters))
-        return SinkRunner(sink, policy, self.status, self._clock)
+        if policy.durable and self._store and self._recorder:
+            names = tuple(self._terms)
+            owed = owing(policy, names, self._store, self._recorder.kept_to, self._cursors, self._profile_of)
+        return SinkRunner(sink, policy, self.status, self._clock, owed)
+
+    def _profile_of(self, meter: str) -> str:
+        return self._terms[meter].profile if meter in self._terms else "auto"
 
     def _serve(self) -> Closable | None:
         settings = self._settings

@@ -117,11 +117,15 @@ CHECKS: Mapping[tuple[type, str], Check] = {
     (InfluxSettings, "url"): _url,
     (InfluxSettings, "bucket"): _like(r".+", "the name of a bucket"),
     (InfluxSettings, "measurement"): _like(r"[^\s,=\\\"]+", 'without blanks, ",", "=", quotes and backslashes'),
+    (InfluxSettings, "resolution"): _between(1, 3600),
     (RelaySettings, "listen"): _listen,
 }
 
 #: Values that are said in a word, though the key's type is another.
-WORDS_FOR: Mapping[tuple[type, str], Mapping[str, object]] = {(SourceSettings, "speed"): {"max": None}}
+WORDS_FOR: Mapping[tuple[type, str], Mapping[str, object]] = {
+    (SourceSettings, "speed"): {"max": None},
+    (InfluxSettings, "resolution"): {"all": None},
+}
 
 #: Keys that must be there.
 REQUIRED: Mapping[type, tuple[str, ...]] = {MqttSettings: ("host",), InfluxSettings: ("url", "bucket")}

@@ -135,6 +135,8 @@ class InfluxSettings:
     bucket: str = ""
     token_file: Path | None = None
     measurement: str = "p1"
+    resolution: int | None = None  #: seconds, of each of which the first reading is written; None: every one
+    backfill: bool = False  #: a bucket that is new gets all of the history
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,14 @@ _SINK: Mapping[str, Any] = {
     "state": "starting",
     "accepted": 0,
     "dropped": 0,
+    "set_aside": 0,
     "retries": 0,
     "queued": 0,
+    "behind": 0,
     "waiting_since": None,
+    "owed_since": None,
     "last_error": None,
+    "last_set_aside": None,
     "since": None,
 }
 
@@ -111,8 +115,9 @@ class Status:
             table["stale"] = self.stale(name)
             table["stale_after_s"] = self.stale_after(name)
         for table in sinks.values():
-            since = table.pop("waiting_since")
-            table["lag_s"] = 0.0 if since is None else round(self._clock.monotonic() - since, 3)
+            since, owed = table.pop("waiting_since"), table.pop("owed_since")
+            lags = (0.0 if since is None else self._clock.monotonic() - since, 0.0 if owed is None else self._clock.wall() - owed)
+            table["lag_s"] = round(max(lags), 3)
             table["since"] = None if table["since"] is None else began + table["since"]
         return {
             "version": self._version,

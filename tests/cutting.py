@@ -23,6 +23,7 @@ from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse, render
 from p1monitor.recorder import Store, build
 from p1monitor.recorder.archive import Archive, open_journal
+from p1monitor.recorder.cursors import Cursors
 from p1monitor.recorder.disk import Disk
 from p1monitor.recorder.journal import path_of
 from p1monitor.recorder.kept import Kept
@@ -59,8 +60,15 @@ class Life:
         archive = self.archive = Archive(
             self.store, open_journal(self.store, sync, disk, size=JOURNAL, tail=tail), settings.keep, disk
         )
+        self.cursors = Cursors()
         self.recorder: Recorder = build(
-            settings, self.store, memory_of=lambda _: self.memory, clock=self.clock, trusted=lambda: True, archive=archive
+            settings,
+            self.store,
+            memory_of=lambda _: self.memory,
+            clock=self.clock,
+            trusted=lambda: True,
+            archive=archive,
+            notes=self.cursors.notes,
         )
         self.entered = self.recorder.replay(self._again)
         self.memory = self.memory._replace(seq=max(self.memory.seq, self.store.last_seq(METER)))
@@ -73,6 +81,7 @@ class Life:
         reading = decode(parse(Frame(frame)), received, meter=METER, frame=frame)
         self.memory, reading = observe(self.memory, reading)
         self.recorder.deliver([reading])
+        self.newest = reading
         self.clock.now += self._step
         self.now += self._step
         return reading.seq

@@ -148,6 +148,7 @@ class Victoria(Server):
             program("victoria-metrics", "victoria-metrics"),
             f"-storageDataPath={folder / 'storage'}",
             f"-httpListenAddr=127.0.0.1:{port}",
+            "-dedup.minScrapeInterval=1ms",  # else a point that is sent twice is there twice
             "-retentionPeriod=1200",  # months: the telegrams of the tests are from many years
         ]
         super().__init__(command, port, folder / "victoria.log")

@@ -316,7 +316,17 @@ def test_words_of_a_status_that_is_not_well() -> None:
                     "refused": {"crc": 3},
                 }
             },
-            "sinks": {"mqtt": {"state": "retrying", "accepted": 3, "queued": 2, "last_error": "no broker"}},
+            "sinks": {
+                "mqtt": {"state": "retrying", "accepted": 3, "queued": 2, "last_error": "no broker"},
+                "influxdb": {
+                    "state": "ok",
+                    "accepted": 9,
+                    "behind": 7000,
+                    "lag_s": 7300,
+                    "set_aside": 1,
+                    "last_set_aside": "reading 7 of home: no",
+                },
+            },
         }
     )
     assert not good
@@ -324,6 +334,7 @@ def test_words_of_a_status_that_is_not_well() -> None:
         "p1monitor 1, running for 2 hours",
         "NOT  meter home: no telegram yet, 0 in all, from serial, 3 refused: no cable",
         "NOT  mqtt: retrying, 3 readings taken, 2 waiting: no broker",
+        "ok   influxdb: ok, 9 readings taken, 7000 behind (2 hours), 1 set aside, the last: reading 7 of home: no",
     ]
     assert asking.address(None) == "http://127.0.0.1:8080"
     assert asking.address(WebSettings(listen="[::]:80")) == "http://[::1]:80"

@@ -20,10 +20,12 @@ import pytest
 
 from p1monitor import sdnotify
 from p1monitor.daemon import Daemon
+from p1monitor.fanout import SinkRunner
 from p1monitor.p1.meters import MODELS
 from p1monitor.p1.telegram import render
 from p1monitor.settings import (
     HistorySettings,
+    InfluxSettings,
     MeterSettings,
     MqttSettings,
     RelaySettings,
@@ -31,7 +33,7 @@ from p1monitor.settings import (
     SourceSettings,
     WebSettings,
 )
-from tests.services import Mosquitto, free_port
+from tests.services import Mosquitto, Victoria, free_port
 
 DEADLINE_S = 20.0
 SIMULATED = SourceSettings(type="simulated", model="esmr5")
@@ -206,3 +208,34 @@ def test_the_end_of_a_recording_is_an_end(tmp_path: Path) -> None:
     with Daemon(settings(tmp_path, MeterSettings(source=source))) as daemon:
         until(daemon.ended)
         assert told(daemon)["telegrams"] == 50
+
+
+def test_an_influxdb_that_was_away_through_a_restart_gets_what_it_missed(
+    victoria: Victoria, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+    stop = SinkRunner.stop
+
+    def noted(runner: SinkRunner) -> bool:
+        stopped.append(runner.name)
+        return stop(runner)
+
+    monkeypatch.setattr(SinkRunner, "stop", noted)
+    victoria.stop()
+    path = tmp_path / "a.txt"
+    influx = InfluxSettings(victoria.url, bucket="energy")
+    for life in range(2):
+        moments = (datetime.fromtimestamp(1_700_000_000 + 1000 * life + second, UTC) for second in range(200))
+        path.write_bytes(b"".join(render(MODEL.telegram(moment, 0)) for moment in moments))
+        source = SourceSettings(type="replay", path=path, speed=None)
+        if life:
+            victoria.start()
+        with Daemon(settings(tmp_path, MeterSettings(source=source), influxdb=influx)) as daemon:
+            until(daemon.ended)
+            until(lambda life=life: daemon.status.snapshot()["sinks"]["influxdb"]["behind"] == (0 if life else 200))  # type: ignore[misc]  # binds life
+    assert stopped == 2 * ["influxdb", "recorder"]  # who saves how far the other came
+    victoria.flush()
+    (power,) = victoria.export('{__name__="p1_power_w"}')
+    assert power["timestamps"] == [1000 * (1_700_000_000 + 1000 * life + second) for life in range(2) for second in range(200)]
+    with sqlite3.connect(tmp_path / "history.sqlite") as db:
+        assert db.execute("SELECT value FROM note WHERE key = 'cursor:influxdb//energy:home'").fetchall() == [("400",)]

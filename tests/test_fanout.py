@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from p1monitor.fanout import RETRY_AFTER_MOST_S, Fanout, SinkRunner
+from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.p1.framer import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading
 from p1monitor.p1.telegram import parse
 from p1monitor.sinks import Policy, SinkError
 from p1monitor.status import Status
+from p1monitor.trouble import RETRY_AFTER_MOST_S
 from tests.clocks import Hands
 
 QUICK: dict[str, Any] = {"retry_first_s": 0.01, "retry_most_s": 0.02}
@@ -174,6 +175,67 @@ def test_a_live_sink_skips_to_the_newest() -> None:
     runner.offer(reading(20))
     until(lambda: sink.taken == [20])
     runner.stop()
+
+
+def test_of_a_batch_that_is_refused_for_good_only_the_culprits_are_set_aside(caplog: pytest.LogCaptureFixture) -> None:
+    sink, status = Fake(), Status("1")
+    bad = {23, 24, 77}
+    deliver = sink.deliver
+
+    def picky(readings: Sequence[Reading]) -> None:
+        if any(reading.seq in bad for reading in readings):
+            raise SinkError("that is no number", permanent=True)
+        deliver(readings)
+
+    sink.deliver = picky  # type: ignore[method-assign]
+    runner = SinkRunner(sink, Policy(live=False, durable=True, queue=100, batch=50, **QUICK), status)
+    for seq in range(100):
+        runner.offer(reading(seq))
+    runner.start()
+    until(lambda: len(sink.taken) == 97)
+    runner.stop()
+    assert sink.taken == [seq for seq in range(100) if seq not in bad]
+    assert (told(status)["accepted"], told(status)["set_aside"], told(status)["dropped"]) == (97, 3, 0)
+    assert str(told(status)["last_set_aside"]).startswith("reading 77 of ")
+    assert str(told(status)["last_set_aside"]).endswith("that is no number")
+    assert caplog.text.count("that is no number") == 1
+
+
+def test_batches_shrink_where_a_server_takes_less_and_grow_again() -> None:
+    sink, status = Fake(), Status("1")
+    sizes = list[int]()
+    deliver = sink.deliver
+
+    def narrow(readings: Sequence[Reading]) -> None:
+        sizes.append(len(readings))
+        if len(readings) > 20 and len(sink.taken) < 400:
+            raise SinkError("too large", permanent=True)
+        deliver(readings)
+
+    sink.deliver = narrow  # type: ignore[method-assign]
+    runner = SinkRunner(sink, Policy(live=False, durable=True, queue=1000, batch=500, **QUICK), status)
+    for seq in range(1000):
+        runner.offer(reading(seq))
+    runner.start()
+    until(lambda: len(sink.taken) == 1000)
+    runner.stop()
+    assert sink.taken == list(range(1000))
+    assert told(status)["set_aside"] == 0
+    assert sizes[:4] == [64, 32, 16, 21]
+    assert max(sizes[-5:]) > 64
+
+
+def test_after_a_timeout_fewer_go_at_once() -> None:
+    sink, status = Fake(), Status("1")
+    errors = iter([None, SinkError("no answer", too_many=True), SinkError("no answer", too_many=True)])
+    sink.trouble = lambda: next(errors, None)
+    runner = SinkRunner(sink, Policy(live=False, durable=True, queue=99, batch=50, **QUICK), status)
+    for seq in range(40):
+        runner.offer(reading(seq))
+    runner.start()
+    until(lambda: len(sink.taken) == 40)
+    runner.stop()
+    assert sink.calls[1:4] == ["deliver 40", "deliver 20", "deliver 10"]
 
 
 def test_readings_that_are_refused_for_good_are_dropped() -> None:

@@ -16,9 +16,9 @@ PACKAGE = Path(__file__).parent.parent / "p1monitor"
 FLOORS = {
     "p1": 0, "settings": 0, "clock": 0, "listen": 0, "webfiles": 0, "sdnotify": 0,
     "observer": 1, "sources": 1, "recorder": 1, "sinks": 1, "status": 1, "live": 1, "password": 1, "rules": 1, "show": 1,
-    "diagnosis": 1, "days": 1, "sizes": 1, "keys": 1,
-    "config": 2, "fanout": 2, "news": 2, "notes": 2, "terms": 2, "spent": 2,
-    "afresh": 3, "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3,
+    "diagnosis": 1, "days": 1, "sizes": 1, "keys": 1, "apart": 1,
+    "config": 2, "owing": 2, "trouble": 2, "news": 2, "notes": 2, "terms": 2, "spent": 2,
+    "afresh": 3, "fanout": 3, "reader": 3, "detect": 3, "check": 3, "asking": 3, "simulate": 3, "past": 3, "webapp": 3,
     "daemon": 4, "care": 4,
     "errands": 4,
     "custody": 5,

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from p1monitor.fanout import STOP_S, SinkRunner
 from p1monitor.sinks import SinkError
 from p1monitor.sinks.influxdb import POLICY, RETRY_AFTER_MAX_S, TIMEOUT_S, build
+from p1monitor.status import Status
 from tests.clocks import Hands
 from tests.influxkit import HOUSE, lines, opened, reading, settings, telegram
+from tests.owingkit import until
 from tests.services import Victoria, free_port
 
 TOKEN = "s3cret-of-the-house"
@@ -155,7 +159,7 @@ def test_a_refusal_is_one_sentence(
     sink = opened(server.url, token)
     server.answers = [(status, {}, text)]
     with pytest.raises(SinkError, match=words) as trouble:
-        sink.deliver([reading(telegram())])
+        sink.deliver([reading(telegram(1)), reading(telegram(2))])
     sink.close()
     assert trouble.value.permanent is permanent
     assert "\n" not in str(trouble.value)
@@ -189,22 +193,38 @@ def test_the_server_says_how_long_to_wait(server: Server, header: str, seconds: 
     sink.close()
 
 
-def test_a_batch_too_large_goes_in_halves_and_a_point_too_large_is_dropped(server: Server) -> None:
+def test_a_reading_that_is_refused_still_brings_what_else_it_has(server: Server) -> None:
+    one, other = (reading(telegram(second))._replace(seq=second) for second in (1, 2))
+    _, gas = lines(one)
     sink = opened(server.url)
-    server.most = 2000
-    sink.deliver([reading(telegram(second)) for second in range(20)])
-    assert len(server.bodies) > 2
-    assert sum(body.count(b"\n") + 1 for body in server.bodies) == 21
-    server.most = 100
-    with pytest.raises(SinkError, match=r"no point of this size \(413\)") as trouble:
-        sink.deliver([reading(telegram(30))])
-    assert trouble.value.permanent
+    server.answers = [(422, {}, b""), (422, {}, b'{"message":"field type conflict"}'), (204, {}, b"")]
+    with pytest.raises(SinkError, match="field type conflict") as trouble:
+        sink.deliver([one])
+    assert (trouble.value.permanent, trouble.value.partly) == (True, True)
+    sink.deliver([other])  # its gas is the same, and was settled with the first
+    assert server.bodies == [gas.encode(), lines(other)[0].encode()]
     sink.close()
+
+
+@pytest.mark.parametrize("answers", [(413,), (422, 204, 503)])
+def test_a_reading_that_is_not_refused_for_good_is_written_whole(server: Server, answers: tuple[int, ...]) -> None:
+    electricity, gas = (line.encode() for line in lines(reading(telegram())))
+    sink = opened(server.url)
+    server.answers = [(status, {}, b"") for status in answers]
+    if answers[-1] == 503:
+        with pytest.raises(SinkError, match="not ready") as trouble:
+            sink.deliver([reading(telegram())])
+        assert not trouble.value.permanent
+        sink.deliver([reading(telegram())])
+    else:
+        sink.deliver([reading(telegram())])
+    sink.close()
+    assert b"\n".join(server.bodies[-2:]).split(b"\n")[-2:] == [electricity, gas]
 
 
 def test_what_failed_is_written_whole_the_next_time(server: Server) -> None:
     sink = opened(server.url)
-    batch = [reading(telegram(1)), reading(telegram(1))]
+    batch = [reading(telegram(1)), reading(telegram(2))]
     server.answers = [(503, {}, b""), (503, {}, b"")]
     for _ in range(2):
         with pytest.raises(SinkError):
@@ -215,14 +235,19 @@ def test_what_failed_is_written_whole_the_next_time(server: Server) -> None:
 
 
 def test_a_hanging_server_is_left_in_time(server: Server) -> None:
-    assert TIMEOUT_S < 5
+    assert TIMEOUT_S < STOP_S == 5
     server.hang.clear()
-    sink = opened(server.url)
+    sink, status = build(settings(server.url), HOUSE), Status("1")
+    runner = SinkRunner(sink, replace(POLICY, gather_s=0.0), status)
+    runner.offer(reading(telegram()))
+    runner.start()
+    until(lambda: server.tokens)
     began = time.monotonic()
-    with pytest.raises(SinkError, match=r"did not confirm within 4 s"):
-        sink.deliver([reading(telegram())])
-    sink.close()
-    assert time.monotonic() - began < 5
+    assert runner.stop()
+    assert time.monotonic() - began < STOP_S
+    told = status.snapshot()["sinks"]["influxdb"]
+    assert told["state"] == "stopped"
+    assert "did not confirm within 4 s" in told["last_error"]
 
 
 def test_an_unknown_host_a_wrong_port_and_a_server_without_tls() -> None:
@@ -273,5 +298,6 @@ def test_the_client_library_is_loaded_only_when_the_sink_opens() -> None:
 
 def test_nothing_is_lost_within_an_hour() -> None:
     assert not POLICY.live
+    assert POLICY.durable
     assert POLICY.queue >= 3600
     assert POLICY.heartbeat_s is None

@@ -77,12 +77,6 @@ def test_a_device_value_that_was_held_is_written_when_it_is_confirmed() -> None:
     assert len(gas) == 1
 
 
-def test_readings_with_the_same_stamp_stay_apart_by_milliseconds() -> None:
-    same = [reading(telegram(7)) for _ in range(3)]
-    stamps = [int(line.rsplit(" ", 1)[1]) for line in lines(*same, reading(telegram(8)), same[0]) if "electricity" in line]
-    assert [stamp - stamps[0] for stamp in stamps] == [0, 1, 2, 1000, 3]
-
-
 def test_two_meters_do_not_share_stamps_and_captures() -> None:
     home, shed = lines(reading(telegram())), lines(reading(telegram()), reading(telegram(), "shed"))
     assert len(shed) == 2 * len(home)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,9 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
+from p1monitor.apart import Apart
 from p1monitor.care.columns import HEAD, Cell, columns
 from p1monitor.care.watched import Progress
-from p1monitor.p1.records import Measurement, Reading, Received
+from p1monitor.p1.records import Measurement, Reading
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.kept import reading as restored
 from p1monitor.recorder.queries import PROFILES
@@ -156,11 +158,9 @@ def _influx(rows: Iterable[_Row]) -> Iterator[bytes]:
 def _points(readings: Iterable[tuple[Kept, Reading]]) -> Iterator[bytes]:
     """As the daemon writes them: a history that is written again stands on the same points."""
     encoder = Encoder("p1", Memory(), None)
+    apart = defaultdict[str, Apart](Apart)
     for kept, reading in readings:
-        at = reading.at
-        if at is None:
-            reading = reading._replace(received=Received(float(kept.at), 0.0))  # noqa: PLW2901 - the stamp that it was given
-        yield from (line + b"\n" for line in encoder.lines(reading))
+        yield from (line + b"\n" for line in encoder.lines(apart[reading.meter].placed(reading, kept.at)))
 
 
 def _tag(value: Cell) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from p1monitor.p1.catalogue import PHASES
+from p1monitor.p1.catalogue import BY_OBIS, PHASES
 from p1monitor.p1.records import Measurement
+from p1monitor.p1.telegram import DataObject
+from p1monitor.p1.units import quantity
 
 #: A limit that is switched off: 999, 999.99.
 _NO_LIMIT = Decimal(999)
@@ -25,7 +27,7 @@ SHARED = frozenset({"device_id_1", *(limit for limit, _ in _CURRENTS)})
 #: The meter's identifiers, in the order in which they are believed: not every country's meters send the first.
 IDENTITIES = ("equipment_id", "device_id_1", "logical_device_name", "serial_number", "device_address")
 
-#: Names of the two values of one object (Luxembourg): see objects.export_limit().
+#: Names of the two values of one object (Luxembourg).
 LIMITS = ("current_limit_import_a", "current_limit_export_a")
 
 #: Names whose value, not only their presence, says what is what, or that another value may take over.
@@ -48,3 +50,11 @@ def renames(values: Mapping[str, Measurement], crc: str) -> Iterator[tuple[str, 
 
 def _off(limit: Measurement) -> bool:
     return isinstance(limit.value, Decimal) and limit.value >= _NO_LIMIT
+
+
+def export_limit(item: DataObject) -> Measurement | None:
+    """The second value of an object that has two limits, as the meter signs it; None of every other object."""
+    row = next((row for row in BY_OBIS.get(item.obis, ()) if row.kind == "limits"), None)
+    if row is None or len(item.groups) < 2:
+        return None
+    return Measurement(quantity(item.groups[1], row.printed, row.unit), row.unit, item.obis)

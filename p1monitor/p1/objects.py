@@ -186,16 +186,8 @@ def _timed(row: Row, item: DataObject, profile: str) -> Measurement | None:
 
 
 def _limits(row: Row, item: DataObject, _: str) -> Measurement | None:
-    """(import)(export), Luxembourg: the first is the row's, the second comes by export_limit()."""
+    """(import)(export), Luxembourg: the first is the row's, the second comes by meanings.export_limit()."""
     return Measurement(quantity(item.groups[0], row.printed, row.unit), row.unit, item.obis)
-
-
-def export_limit(item: DataObject) -> Measurement | None:
-    """The second value of an object that has two limits, as the meter signs it; None of every other object."""
-    row = next((row for row in BY_OBIS.get(item.obis, ()) if row.kind == "limits"), None)
-    if row is None or len(item.groups) < 2:
-        return None
-    return Measurement(quantity(item.groups[1], row.printed, row.unit), row.unit, item.obis)
 
 
 def _mbus_type(row: Row, item: DataObject, _: str) -> Measurement | None:

@@ -11,8 +11,8 @@ from p1monitor.p1 import mbus
 from p1monitor.p1.before import Outcome, follow
 from p1monitor.p1.derived import derive
 from p1monitor.p1.frames import new
-from p1monitor.p1.meanings import IDENTITIES, LIMITS, SHARED, renames
-from p1monitor.p1.objects import AUTO, Part, decoded, export_limit
+from p1monitor.p1.meanings import IDENTITIES, LIMITS, SHARED, export_limit, renames
+from p1monitor.p1.objects import AUTO, Part, decoded
 from p1monitor.p1.records import Device, Event, Failure, Measurement, Reading, Received
 from p1monitor.p1.telegram import Telegram
 from p1monitor.p1.times import meter_time

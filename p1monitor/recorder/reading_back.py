@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,12 @@ from p1monitor.recorder.shapes import Shapes
 _BLOCKS = """SELECT a.rowid, m.name, a.from_seq, a.to_seq, a.start, a."end", a.readings
 FROM archive a JOIN meter m ON m.id = a.meter
 WHERE (:meter IS NULL OR m.name = :meter) AND a."end" >= :start AND a.start < :end ORDER BY a.meter, a.from_seq"""
+_NEXT = """SELECT a.rowid, m.name, a.from_seq, a.to_seq, a.start, a."end", a.readings
+FROM archive a JOIN meter m ON m.id = a.meter WHERE m.name = ? AND a.to_seq >= ? AND a.from_seq <= ? AND a.from_seq >= (
+    SELECT coalesce(max(b.from_seq), 0) FROM archive b WHERE b.meter = m.id AND b.from_seq <= ?)
+ORDER BY a.from_seq LIMIT 1"""
+_LAST = """SELECT a.rowid, m.name, a.from_seq, a.to_seq, a.start, a."end", a.readings
+FROM archive a JOIN meter m ON m.id = a.meter WHERE m.name = ? AND a.from_seq < ? AND a.from_seq > 0 ORDER BY a.from_seq DESC"""
 #: Beyond every stamp.
 EVER = (-(2**62), 2**62)
 
@@ -70,6 +77,21 @@ class Past:
         found = self.db.execute(_BLOCKS, {"meter": meter, "start": start, "end": end}).fetchall()
         return [Row(*row) for row in found]
 
+    def block_after(self, meter: str, first: int, last: int) -> Row | None:
+        """The first block of a meter that has numbers of first … last."""
+        found = self.db.execute(_NEXT, (meter, first, last, first)).fetchone()
+        return None if found is None else Row(*found)
+
+    def last_blocks(self, meter: str, before: int, readings: int) -> list[Row]:
+        """The last blocks that begin before a number, oldest first, with so many readings where there are so many."""
+        rows: list[Row] = []
+        for found in self.db.execute(_LAST, (meter, before)):
+            rows.insert(0, Row(*found))
+            # Of the newest perhaps nothing lies before that number
+            if sum(row.readings for row in rows if row.to_seq < before) >= readings:
+                break
+        return rows
+
     def block(self, row: Row) -> Iterator[Kept]:
         """The readings of a block; BlockError where it is damaged."""
         found = self.db.execute("SELECT format, block FROM archive WHERE rowid = ?", (row.id,)).fetchone()
@@ -116,6 +138,18 @@ class Past:
             if record.seq > newest.get(record.meter, 0):
                 newest[record.meter] = record.seq
                 yield record.meter, kept_record.from_bytes(record.record), kept_record.events_of(record.record)
+
+    def unsealed(self, meter: str, first: int, last: int) -> Iterator[Kept]:
+        """What the journal and its tail have of first … last, in order; beside a recorder that goes on.
+
+        The tail is read first: what is synced meanwhile is found on the card. What is sealed meanwhile is in a block.
+        """
+        newest = first - 1
+        tail_had = [record for record in self._tail() if record.meter == meter]
+        for record in chain(self._card(), tail_had):
+            if record.meter == meter and newest < record.seq <= last:
+                newest = record.seq
+                yield kept_record.from_bytes(record.record)
 
     def unstamped(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What waits there for the host's clock, beyond these numbers."""

@@ -66,6 +66,7 @@ def build(
     zone: tzinfo | None = None,
     archive: Archive | None = None,
     boot: str | None = None,
+    notes: Callable[[], Mapping[str, str]] = dict,
 ) -> Recorder:
     """The recorder of an open store, which it closes at the end.
 
@@ -73,7 +74,7 @@ def build(
     ("undated", "held", "overrun"), `tell` what is going on; `profile_of` is a meter's country, `billing_day_of` the day on which
     its billing period begins; `trusted` says whether the host knows the time, `synchronised` whether it knows it for sure, which
     is `trusted` too where only that is given; `zone` is the host's, None the system's own; `archive` is that of the store, made
-    here if there is none; `boot` names this run of the host.
+    here if there is none; `boot` names this run of the host; `notes` are small facts of others that are saved when all is saved.
     """
     host = HostClock(clock)
     knows = trusted or host.trusted, synchronised or trusted or host.synchronised
@@ -81,7 +82,7 @@ def build(
         disk = Disk(store.path)
         archive = Archive(store, open_journal(store, settings.sync, disk), settings.keep, disk, tell)
     waiting = Waiting(archive.journal, count, boot if boot is not None else hostclock.boot())
-    return Recorder(settings, store, archive, waiting, memory_of, count, profile_of, billing_day_of, clock, *knows, zone)
+    return Recorder(settings, store, archive, waiting, memory_of, count, profile_of, billing_day_of, clock, *knows, zone, notes)
 
 
 class Recorder:
@@ -103,8 +104,9 @@ class Recorder:
         trusted: Callable[[], bool],
         synchronised: Callable[[], bool],
         zone: tzinfo | None,
+        notes: Callable[[], Mapping[str, str]],
     ) -> None:
-        self._store, self._archive, self._memory_of, self._count = store, archive, memory_of, count
+        self._store, self._archive, self._memory_of, self._count, self._notes = store, archive, memory_of, count, notes
         self._profile_of, self._billing_day_of = profile_of, billing_day_of
         self._pace = Pace(clock, archive, settings.sync)
         self._clock, self._stamping = clock, Stamping(clock, trusted, synchronised, zone)
@@ -112,6 +114,7 @@ class Recorder:
         self._ledgers: dict[str, Ledger] = {}
         self._waiting = waiting
         self._own = OwnEvents()
+        self._kept_to: dict[str, int] = {}
         self.recent = Recent()
         self.saves = 0  #: how often profiles were saved
 
@@ -140,6 +143,10 @@ class Recorder:
     def happened(self, meter: str, event: Event) -> None:
         """Take an event that no meter told. Any thread may call it."""
         self._own.put(meter, event)
+
+    def kept_to(self, meter: str) -> int:
+        """The number up to which a meter's readings are in the journal or the history, or never will be. Any thread."""
+        return self._kept_to.get(meter) or self._store.recorded(meter)
 
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
@@ -213,6 +220,7 @@ class Recorder:
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
         self._archive.take(reading.meter, kept, reading.events)
+        self._kept_to[reading.meter] = kept.seq
         self.recent.put(reading.meter, kept.seq, kept.at, reading.values)
 
     def _release(self) -> None:
@@ -252,6 +260,8 @@ class Recorder:
                     if memory is not None:
                         self._store.remember(meter, memory.to_json())
                     self._store.record(meter, ledger.entered, closed=closed and not self._waiting.of(meter))
+                for key, text in self._notes().items():
+                    self._store.note(key, text)
         except BaseException:
             archive.failed()
             self._pace.wanted()  # still

@@ -13,10 +13,20 @@ from p1monitor.p1.records import Reading
 class SinkError(Exception):
     """Expected trouble, told in one sentence that says what to do. Never carries a secret."""
 
-    def __init__(self, sentence: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        too_many: bool = False,
+        partly: bool = False,
+    ) -> None:
         super().__init__(sentence)
-        self.permanent = permanent  #: offering the same readings again makes no sense: drop them, counted
+        self.permanent = permanent  #: offering the same readings again makes no sense: fewer of them, or one less
         self.retry_after = retry_after  #: seconds the other side asked us to wait
+        self.too_many = too_many  #: fewer readings at once may come through
+        self.partly = partly  #: some of what the reading brings was taken
 
 
 class Sink(Protocol):
@@ -39,7 +49,11 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a sink is run. Live sinks want the newest and may skip; the others get everything, in order."""
+    """How a sink is run. Live sinks want the newest and may skip; the others get everything, in order.
+
+    A durable one gets what it missed out of the archive, where there is one; the newest go first, each meter's rest in order.
+    Its readings have a moment of their own (apart.py), the same one whenever they are sent.
+    """
 
     live: bool
     queue: int  #: readings that may wait, of a live sink for each meter; beyond it the oldest go, counted
@@ -48,6 +62,10 @@ class Policy:
     heartbeat_s: float | None = None  #: deliver() of nothing after so long without a reading
     retry_first_s: float = 1.0
     retry_most_s: float = 60.0
+    durable: bool = False
+    resolution_s: int = 0  #: of a durable one: of each interval the first reading only has its values; 0: all have
+    place: str = ""  #: where a durable one puts things: another place is another cursor
+    backfill: bool = False  #: a place that is new gets all that is in the archive, not only what comes
 
 
 #: Name of a register -> how far it went in a period. What is not known is left out.

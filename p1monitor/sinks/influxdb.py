@@ -1,4 +1,4 @@
-"""Readings as points of an InfluxDB (2, 3, or what takes its writes). Never queues, never retries: the runner does.
+"""Readings as points of an InfluxDB (2, 3, or what takes its writes). Never queues, never retries, never splits: the runner does.
 
 One point per reading and one per new capture of an M-Bus device, tags `meter` and `role` always and nothing else, every
 number a float: a field that once was an integer, or a tag that came later, could not be changed without losing history.
@@ -7,7 +7,7 @@ number a float: a field that once was an integer, or a tag that came later, coul
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -25,15 +25,13 @@ if TYPE_CHECKING:
     from influxdb_client.client.write_api import WriteApi
     from influxdb_client.rest import ApiException
 
-#: Nothing is lost within the queue: an hour of a fast meter, ten of a slow one. A batch is about 400 kB.
-POLICY = Policy(live=False, queue=3600, batch=500, gather_s=1.0)
+#: Without a history nothing is lost within the queue: an hour of a fast meter, ten of a slow one. A batch is about 400 kB.
+POLICY = Policy(live=False, durable=True, queue=3600, batch=500, gather_s=1.0)
 
 #: All a request may take, so that the daemon can stop within five seconds whatever the server does.
 TIMEOUT_S = 4.0
 #: A server may ask us to wait; this is as long as we believe it.
 RETRY_AFTER_MAX_S = 300.0
-#: Stamps remembered per meter, to tell apart readings that share one: clocks are set back by seconds, not minutes.
-STAMPS_KEPT = 600
 #: As much of a server's own words as fits a sentence.
 SAID_MAX = 200
 
@@ -53,6 +51,8 @@ _REFUSALS: Mapping[int, tuple[str, bool]] = {
     429: ("asks for fewer writes (429)", False),
     503: ("is not ready (503)", False),
 }
+#: Of these, a new token is the cure.
+_TOKEN = frozenset({401, 403})
 #: The name of an error -> what to say. The innermost cause that is listed counts.
 _FAILURES: Mapping[str, str] = {
     "NameResolutionError": "cannot be found: the name of its host is unknown",
@@ -67,6 +67,12 @@ _FAILURES: Mapping[str, str] = {
 }
 
 
+def policy(settings: InfluxSettings) -> Policy:
+    """How it is run: another bucket is another place, another address of the same one is not."""
+    place = f"influxdb/{settings.org}/{settings.bucket}"
+    return replace(POLICY, resolution_s=settings.resolution or 0, place=place, backfill=settings.backfill)
+
+
 def build(settings: InfluxSettings, house: House, clock: Clock = SYSTEM) -> InfluxDB:
     """Make the sink. The client library is loaded when it opens: it costs 31 MB."""
     return InfluxDB(settings, house, clock)
@@ -76,8 +82,8 @@ def build(settings: InfluxSettings, house: House, clock: Clock = SYSTEM) -> Infl
 class Memory:
     """What the points of the next reading depend on. Grows by copying, so that a batch that failed leaves no trace."""
 
-    stamps: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  #: meter -> stamp in ms -> readings with it
-    captures: Mapping[tuple[str, str], object] = field(default_factory=dict)  #: (meter, role) -> capture last written
+    #: (meter, role) -> number of a reading, and the capture that was written up to it. Two: of what comes, and of a backlog.
+    captures: Mapping[tuple[str, str], tuple[tuple[int, object], ...]] = field(default_factory=dict)
 
 
 class InfluxDB:
@@ -106,7 +112,8 @@ class InfluxDB:
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Write their points. Written twice is stored once: the stamps are the same.
 
-        Readings that no clock could date wait in the runner's queue, and what comes after them too: order stays.
+        Readings that no clock could date yet wait in the runner's queue, and what comes after them too: order stays. Of a
+        reading that is refused, what else it brought is written all the same.
         """
         if not self._house.knows_time():
             self._began = None
@@ -114,8 +121,17 @@ class InfluxDB:
             self._began = self._clock.wall() - self._clock.monotonic()
         encoder = Encoder(self._settings.measurement, self._memory, self._began)
         lines = [line for reading in readings for line in encoder.lines(reading)]
-        if lines:
-            self._write(lines)
+        try:
+            if lines:
+                self._write(lines)
+        except SinkError as error:
+            if not error.permanent or len(readings) > 1 or len(lines) == 1:
+                raise
+            refused = self._each(lines)
+            if refused is not None and refused.partly:
+                self._memory = encoder.memory()  # else what was refused would be tried again with each reading
+            if refused is not None:
+                raise refused from None
         self._memory = encoder.memory()
 
     def close(self) -> None:
@@ -143,24 +159,40 @@ class InfluxDB:
         from influxdb_client.rest import ApiException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-        if self._writer is None:
-            raise SinkError("the client is not open")
+        if self._writer is None:  # the last token was refused: there may be another now
+            self.open()
+        assert self._writer is not None
         try:
             self._writer.write(self._settings.bucket, record=b"\n".join(lines), write_precision=WritePrecision.MS)  # type: ignore[arg-type]  # theirs is a str
         except ApiException as error:
-            if error.status == 413 and len(lines) > 1:  # a proxy with a limit of its own: in halves, down to one point
-                self._write(lines[: len(lines) // 2])
-                self._write(lines[len(lines) // 2 :])
-                return
             raise self._refused(error) from None
         except (HTTPError, OSError, UnicodeDecodeError) as error:
-            raise SinkError(f"{self._settings.url} {by_date(error) or _failure(error)}") from None
+            words = by_date(error) or _failure(error)
+            raise SinkError(f"{self._settings.url} {words}", too_many=words == _FAILURES["ReadTimeoutError"]) from None
+
+    def _each(self, lines: Sequence[bytes]) -> SinkError | None:
+        """Gas is not to suffer for electricity: one line after the other; what was refused of them."""
+        refused: SinkError | None = None
+        taken = 0
+        for line in lines:
+            try:
+                self._write([line])
+                taken += 1
+            except SinkError as error:
+                if not error.permanent:
+                    raise
+                refused = error
+        if refused is not None:
+            refused.partly = taken > 0
+        return refused
 
     def _refused(self, error: ApiException) -> SinkError:
         if not error.status:  # how influxdb-client tells that TLS failed
             return SinkError(f"{self._settings.url} {by_date(error) or _FAILURES['SSLError']}")
         other = "has trouble of its own" if error.status >= 500 else "answers as no InfluxDB does"
         words, permanent = _REFUSALS.get(error.status, (f"{other} ({error.status})", False))
+        if error.status in _TOKEN:
+            self.close()
         token = self._settings.token_file or "token_file, which is not set,"
         sentence = words.format(token=token, bucket=self._settings.bucket, org=self._settings.org)
         said = _said(error) if permanent else ""
@@ -174,13 +206,12 @@ class Encoder:
     def __init__(self, measurement: str, memory: Memory, began: float | None) -> None:
         """`began` is the wall clock at monotonic zero, None while the host does not know the time."""
         self._measurement = measurement.translate(_IN_MEASUREMENT)
-        self._stamps = {meter: dict(stamps) for meter, stamps in memory.stamps.items()}
         self._captures = dict(memory.captures)
         self._began = began
 
     def memory(self) -> Memory:
         """What the next encoder goes on from."""
-        return Memory(self._stamps, self._captures)
+        return Memory(self._captures)
 
     def lines(self, reading: Reading) -> Iterator[bytes]:
         """Lines of one reading: electricity, then each device that has something new."""
@@ -189,18 +220,12 @@ class Encoder:
             yield self._line(reading.meter, ELECTRICITY, fields, stamp)
         for device in reading.devices:
             fields = _fields(device.values)
-            if fields and self._is_new(reading.meter, device, fields):
+            if fields and self._is_new(reading, device, fields):
                 yield self._line(reading.meter, device.role, fields, _milliseconds(device.at) if device.at else stamp)
 
     def _stamp(self, reading: Reading) -> int:
-        """The meter's time, or ours where it has none; the k-th reading with the same one gets k ms on top."""
-        at = round((reading.at.timestamp() if reading.at else self._wall(reading.received)) * 1000)
-        seen = self._stamps.setdefault(reading.meter, {})
-        k = seen.pop(at, 0)
-        seen[at] = k + 1  # at the end: what was seen longest ago is forgotten first
-        if len(seen) > STAMPS_KEPT:
-            del seen[next(iter(seen))]
-        return at + k
+        """The meter's time, or ours where it has none. That it is the only reading with it, is the runner's business."""
+        return round((reading.at.timestamp() if reading.at else self._wall(reading.received)) * 1000)
 
     def _wall(self, received: Received | None) -> float:
         """When it came. Where the host did not know the time then, its clock of now says what it was."""
@@ -210,17 +235,18 @@ class Encoder:
             raise SinkError("the clock of this host is not set yet: readings of a meter without a clock wait for it")
         return self._began + received.monotonic
 
-    def _is_new(self, meter: str, device: Device, fields: Mapping[str, float]) -> bool:
+    def _is_new(self, reading: Reading, device: Device, fields: Mapping[str, float]) -> bool:
         """A device has something new when it was captured anew; without a capture time, when a value changed.
 
-        A field that was held back and is confirmed now is new too.
+        A field that was held back and is confirmed now is new too. What counts is the reading before it, by its number.
         """
-        capture = (device.at, tuple(fields)) if device.at else tuple(fields.items())
-        key = meter, device.role
-        if self._captures.get(key) == capture:
-            return False
-        self._captures[key] = capture
-        return True
+        capture: object = (device.at, tuple(fields)) if device.at else tuple(fields.items())
+        key = reading.meter, device.role
+        known = self._captures.get(key, ())
+        before = max((one for one in known if one[0] <= reading.seq), default=None, key=lambda one: one[0])
+        others = sorted((one for one in known if one is not before), key=lambda one: one[0])[-1:]
+        self._captures[key] = (*others, (reading.seq, capture))
+        return before is None or before[1] != capture
 
     def _line(self, meter: str, role: str, fields: Mapping[str, float], stamp: int) -> bytes:
         values = ",".join(f"{name}={value!r}" for name, value in fields.items())

@@ -25,11 +25,13 @@ METER_COUNTERS: Mapping[str, tuple[str, str]] = {
 SINK_COUNTERS: Mapping[str, tuple[str, str]] = {
     "accepted": ("p1monitor_sink_accepted", "Readings that a sink took"),
     "dropped": ("p1monitor_sink_dropped", "Readings that a sink never got"),
+    "set_aside": ("p1monitor_sink_set_aside", "Readings that a sink refused for good"),
     "retries": ("p1monitor_sink_retries", "Failed attempts of a sink"),
 }
 SINK_GAUGES: Mapping[str, tuple[str, str]] = {
     "queued": ("p1monitor_sink_queued_readings", "Readings that wait for a sink"),
-    "lag_s": ("p1monitor_sink_lag_seconds", "Age of the oldest reading that waits for a sink"),
+    "behind": ("p1monitor_sink_behind_readings", "Readings of the history that a sink has not taken yet"),
+    "lag_s": ("p1monitor_sink_lag_seconds", "Age of the oldest reading that waits for a sink, or that it is owed"),
 }
 
 
