@@ -11,7 +11,9 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import NoReturn
 
 import pytest
@@ -19,8 +21,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 #: How long a server may take to listen. Each needs far less than a second; a busy Pi is slow.
 START_S = 20.0
+#: Below those that the system gives to outgoing connections, so that none of them takes a port between its choice and its use.
+PORTS = 20_000, 30_000
 #: Debian keeps daemons here, and a user's PATH often does not.
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+
+_draw = SystemRandom()
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",  # the sandbox needs user namespaces, which containers often forbid
@@ -49,10 +55,13 @@ def program(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A loopback port that nobody listens on at the moment, and that no outgoing connection is given meanwhile."""
+    while True:
+        port = _draw.randrange(*PORTS)
+        with suppress(OSError), socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:

@@ -216,9 +216,9 @@ def test_an_influxdb_that_was_away_through_a_restart_gets_what_it_missed(
     stopped: list[str] = []
     stop = SinkRunner.stop
 
-    def noted(runner: SinkRunner) -> bool:
+    def noted(runner: SinkRunner, timeout: float) -> bool:
         stopped.append(runner.name)
-        return stop(runner)
+        return stop(runner, timeout)
 
     monkeypatch.setattr(SinkRunner, "stop", noted)
     victoria.stop()

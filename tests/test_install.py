@@ -18,6 +18,7 @@ from p1monitor import config
 from p1monitor.password import verify
 
 ROOT = Path(__file__).parent.parent
+INSTALL, UNINSTALL = (ROOT / "systemd" / name for name in ("install.sh", "uninstall.sh"))
 SCRIPTS = [*sorted((ROOT / "systemd").glob("*.sh")), *sorted((ROOT / "tests").glob("*.sh"))]
 
 
@@ -111,7 +112,7 @@ def test_life_of_an_installation(tmp_path: Path, wheel: Path, monkeypatch: pytes
 def test_what_it_does_not_know_it_says_and_touches_nothing(tmp_path: Path) -> None:
     assert "there is no extra encryption" in run("install.sh", tmp_path, fine=False, WITH="encryption")
     for words, said in ((("--with",), "--with wants a word"), (("--without", "x"), "--without is nothing that this knows")):
-        done = subprocess.run([SCRIPTS[0], *words], env={"PREFIX": str(tmp_path)}, capture_output=True, text=True, check=False)
+        done = subprocess.run([INSTALL, *words], env={"PREFIX": str(tmp_path)}, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert said in done.stderr
     assert list(tmp_path.iterdir()) == []
@@ -124,7 +125,7 @@ def test_without_root_it_says_so() -> None:
         become = ["setpriv", "--reuid=65534", "--clear-groups"]
     else:
         become = []
-    for script in SCRIPTS[:2]:
+    for script in (INSTALL, UNINSTALL):
         done = subprocess.run([*become, "sh", "-s"], stdin=script.open(), capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "wants root" in done.stdout + done.stderr

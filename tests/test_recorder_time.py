@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from p1monitor.p1.records import Reading, Received
-from p1monitor.recorder.hostclock import PATIENCE_S, HostClock
+from p1monitor.recorder.hostclock import LOOK_S, PATIENCE_S, HostClock
 from p1monitor.recorder.pace import SAVE_S
 from p1monitor.recorder.waiting import HELD_MOST
 from tests.lines import FakeClock
@@ -72,6 +72,7 @@ def test_the_host_is_believed_when_it_says_so_or_after_ten_minutes_in_a_sane_yea
     host = HostClock(clock, tmp_path / "synchronized")
     assert not host.trusted()
     (tmp_path / "synchronized").touch()
+    clock.now += LOOK_S
     assert host.trusted()
     silent = HostClock(clock, tmp_path / "none")
     clock.now += PATIENCE_S - 1
