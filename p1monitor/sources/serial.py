@@ -85,7 +85,6 @@ class SerialSource:
                 masked = self._search.line.bits == 7
                 if self._fixed is None and self._search.see(chunk, self._clock.monotonic()):
                     self._turn(port)
-                    chunk = b""
             yield chunk.translate(_LOW_BITS) if masked else chunk
 
     def proven(self) -> None:
