@@ -13,6 +13,8 @@ TELEGRAMS ?= 100000
 DAYS ?= 7
 # For make fuzz: seconds per target
 FUZZ_S ?= 60
+# For make test: many tests wait for a server or a clock, so one more than there are cores, up to four
+WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
 BIN := .venv/bin
 BUILT_FROM := pyproject.toml hatch_build.py web/package-lock.json
 
@@ -24,7 +26,7 @@ demo: .venv/.run
 
 test: .venv/.dev
 	@.ci/services || echo "make test: what is missing is skipped, and pytest says which tests" >&2
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # The servers and the browser of the tests, from Debian's packages; quiet where they are there
 services:

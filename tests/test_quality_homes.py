@@ -19,9 +19,9 @@ from p1monitor.p1.telegram import parse, render
 BEGIN = datetime(2026, 2, 1, tzinfo=UTC)
 DAYS = 28
 #: A telegram each so many seconds …
-COARSE_S = 60
+COARSE_S = 180
 #: … but each so many days an hour with one every second, and so around the one swell that the net has in this month, on L1.
-FINE_DAYS, FINE_S = 7, 3600
+FINE_DAYS, FINE_S = 14, 3600
 SWELL, SWELL_S = INSTALLED + 6 * 149 * 86_400 - 75, 75
 
 
