@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,7 +46,9 @@ def run(config: Path) -> None:
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the page; on loopback only.")
 def demo(model: str, days: int, listen: str) -> None:
     """Run on a simulated meter with a past of its own. The history is temporary and goes when the demo ends."""
-    from p1monitor import past  # noqa: PLC0415 - each command loads what it needs
+    import tempfile  # noqa: PLC0415 - each command loads what it needs
+
+    from p1monitor import past  # noqa: PLC0415
     from p1monitor.listen import is_loopback  # noqa: PLC0415
     from p1monitor.p1.meters import MODELS  # noqa: PLC0415
 
@@ -182,6 +183,8 @@ def simulate(
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the page, without --config.")
 def replay(file: Path, config: Path | None, speed: str, loop: bool, listen: str) -> None:
     """Run the daemon on a file of telegrams, with a temporary history."""
+    import tempfile  # noqa: PLC0415
+
     speed_up = pace(speed)
     address(listen)
     settings = load(config) if config else Settings(meters=(MeterSettings(),), history=None, web=WebSettings(listen=listen))

@@ -1,4 +1,4 @@
-"""Memory that an hour's sealing took, given back to the system. Never changes what is kept."""
+"""Memory that something large took for a moment, given back to the system. Never changes what is kept."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from html import escape
 from itertools import pairwise
-from statistics import median
 from typing import NamedTuple
 
 from p1monitor.days import Edge
@@ -107,7 +106,7 @@ def phases(profile: Mapping[str, object], edges: Sequence[Edge]) -> list[PhaseMo
     found = []
     for name in VOLTAGES:
         known = [(row["end"], row[name], bool(row["status"] & Bit.DNV)) for row in normal if row.get(name) is not None]
-        middle = median(mean for _, mean, _ in known) if known else 0.0
+        middle = sorted(mean for _, mean, _ in known)[len(known) // 2] if known else 0.0
         if middle < LIVE_V:
             continue
         nominal = float(DELTA_V if middle <= _DELTA_MOST else BASE_V)
