@@ -116,28 +116,23 @@ class SinkRunner:
         if self._owing is not None:
             self._try(partial(self._owing.begin, self._apart))
         while not self._stop.is_set():
-            if self._opened():
-                self._turn()
+            if not self._try(self._turn):
+                self._clock.wait(self._stop, self._trouble.pause())
         if self._open and self._trouble.sentence is None:  # one that is in trouble has had its time already
             while not self._over() and (batch := self._take()) and self._push(batch):
                 pass
         self._try(self._sink.close)
         self._set("stopped")
 
-    def _opened(self) -> bool:
-        if not self._open:
-            self._open = self._try(self._sink.open)
-            if self._open:
-                self._well(self._trouble)
-            else:
-                self._clock.wait(self._stop, self._trouble.pause())
-        return self._open
-
     def _turn(self) -> None:
+        if not self._open:
+            self._sink.open()
+            self._open = True
+            self._well(self._trouble)
         batch = self._take()
         if batch or (self._policy.heartbeat_s is not None and not self._stop.is_set()):
             self._push(batch)
-        elif self._owing is not None and not self._stop.is_set():
+        elif self._owing is not None and not self._stop.is_set() and self._clock.monotonic() >= self._resume:
             self._catch_up(self._owing)
 
     def _push(self, batch: list[Reading]) -> bool:
@@ -182,7 +177,7 @@ class SinkRunner:
 
     def _deliver(self, batch: Sequence[Reading], trouble: Trouble) -> Outcome:
         try:
-            self._sink.deliver(batch)
+            spoke = self._sink.deliver(batch) is not False
         except SinkError as error:
             if (error.permanent or error.too_many) and not self._policy.live:
                 self._most = max(1, len(batch) // 2)
@@ -196,10 +191,11 @@ class SinkRunner:
         if batch:
             self._status.count("accepted", len(batch), sink=self._sink.name)
             self._most = min(self._policy.batch, self._most + self._most // 4 + 1)
-            self._proven = True
+            self._proven = self._proven or spoke
             if self._owing is not None and trouble is self._trouble:
                 self._owing.took(batch)
-        self._well(trouble)
+        if spoke:
+            self._well(trouble)
         return Outcome.DONE
 
     def _refused(self, batch: Sequence[Reading], error: SinkError, trouble: Trouble) -> Outcome:
@@ -251,8 +247,9 @@ class SinkRunner:
         return self._owing is not None and self._stop.is_set() and self._clock.monotonic() - self._stop_asked > LAST_S
 
     def _hold(self, at_hand: int) -> None:
-        self._at_hand = at_hand
-        self._tell()
+        with self._wake:  # what waits is looked at: nobody is to add to it meanwhile
+            self._at_hand = at_hand
+            self._tell()
 
     def _tell(self) -> None:
         """What waits, and since when its oldest does; what is being delivered came before it."""

@@ -37,8 +37,10 @@ class Sink(Protocol):
     def open(self) -> None:
         """Connect or bind. Raising means: not ready; it is tried again with backoff."""
 
-    def deliver(self, readings: Sequence[Reading]) -> None:
+    def deliver(self, readings: Sequence[Reading]) -> bool | None:
         """Take the readings, oldest first. Returning means accepted, all of them; raising means none need be.
+
+        False: nothing of them was to be sent, so that this tells nothing of the other side.
 
         An empty sequence is the heartbeat: nothing came for `Policy.heartbeat` seconds.
         """

@@ -109,8 +109,8 @@ class InfluxDB:
         self._client = InfluxDBClient(self._settings.url, self._token(), org=self._settings.org, timeout=wait_ms)
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
 
-    def deliver(self, readings: Sequence[Reading]) -> None:
-        """Write their points. Written twice is stored once: the stamps are the same.
+    def deliver(self, readings: Sequence[Reading]) -> bool:
+        """Write their points; False if they have none. Written twice is stored once: the stamps are the same.
 
         Readings that no clock could date yet wait in the runner's queue, and what comes after them too: order stays. Of a
         reading that is refused, what else it brought is written all the same.
@@ -133,6 +133,7 @@ class InfluxDB:
             if refused is not None:
                 raise refused from None
         self._memory = encoder.memory()
+        return bool(lines)
 
     def close(self) -> None:
         """Close the connections that are kept; nothing is written any more."""
