@@ -123,8 +123,8 @@ class Daemon:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop everything: no more readings first, then deliver what is queued."""
         sdnotify.notify(sdnotify.STOPPING)
+        self._end(self.readers)
         for reader in self.readers:
-            reader.stop()
             self._tell(reader.meter, STOPPED.format(__version__))
         if self._store:
             self._store.note(LIFE, ENDED)
@@ -137,14 +137,14 @@ class Daemon:
                 asked.close()
         log.info("stopped")
 
-    def _end(self, runners: Sequence[SinkRunner]) -> None:
-        """End some sinks, all at once."""
+    def _end(self, threads: Sequence[Reader | SinkRunner]) -> None:
+        """End some readers or sinks, all at once."""
         until = self._clock.monotonic() + STOP_S
-        for runner in runners:
-            runner.end()
-        for runner in runners:
-            if not runner.stop(max(until - self._clock.monotonic(), 0.0)):
-                log.warning("%s did not stop in time; it is left behind", runner.name)
+        for thread in threads:
+            thread.end()
+        for thread in threads:
+            if not thread.stop(max(until - self._clock.monotonic(), 0.0)):
+                log.warning("%s did not stop in time; it is left behind", thread.name)
 
     def run(self) -> None:
         """Run until SIGTERM, SIGINT, or the end of the last finite source."""

@@ -200,7 +200,7 @@ class SinkRunner:
 
     def _refused(self, batch: Sequence[Reading], error: SinkError, trouble: Trouble) -> Outcome:
         """A reading that will never be taken is set aside with its reason. A sink that never took any may not know what it says."""
-        self._proven = self._proven or error.partly
+        self._proven = self._proven or error.proven
         if self._owing is not None and not self._proven:
             self._ill(trouble, error)
             if trouble is self._trouble:  # the next may fare better, and this one is in the archive

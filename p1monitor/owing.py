@@ -75,8 +75,6 @@ class Owing:
     def took(self, readings: Sequence[Reading]) -> None:
         """The sink has them."""
         for reading in readings:
-            position = self._positions.get(reading.meter, Position(reading.seq - 1))
-            self._positions[reading.meter] = position  # of a meter that nobody knew
             self._change(reading.meter, lambda position, seq=reading.seq: position.took(seq))  # type: ignore[misc]  # binds seq
         for meter in {reading.meter for reading in readings}:
             self._note(meter)
@@ -163,7 +161,7 @@ class Owing:
 
     def _change(self, meter: str, step: Callable[[Position], Position]) -> None:
         with self._lock:
-            self._positions[meter] = step(self._positions.get(meter, Position(0)))
+            self._positions[meter] = step(self._positions[meter])
 
     def _note(self, meter: str) -> None:
         self._cursors.put(_key(self._place, meter), str(self._positions[meter]))

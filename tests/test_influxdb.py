@@ -200,7 +200,7 @@ def test_a_reading_that_is_refused_still_brings_what_else_it_has(server: Server)
     server.answers = [(422, {}, b""), (422, {}, b'{"message":"field type conflict"}'), (204, {}, b"")]
     with pytest.raises(SinkError, match="field type conflict") as trouble:
         sink.deliver([one])
-    assert (trouble.value.permanent, trouble.value.partly) == (True, True)
+    assert (trouble.value.permanent, trouble.value.proven) == (True, True)
     sink.deliver([other])  # its gas is the same, and was settled with the first
     assert server.bodies == [gas.encode(), lines(other)[0].encode()]
     sink.close()

@@ -20,13 +20,13 @@ class SinkError(Exception):
         permanent: bool = False,
         retry_after: float | None = None,
         too_many: bool = False,
-        partly: bool = False,
+        proven: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.permanent = permanent  #: offering the same readings again makes no sense: fewer of them, or one less
         self.retry_after = retry_after  #: seconds the other side asked us to wait
         self.too_many = too_many  #: fewer readings at once may come through
-        self.partly = partly  #: some of what the reading brings was taken
+        self.proven = proven  #: others were taken: that this is refused is no fault of the configuration
 
 
 class Sink(Protocol):

@@ -95,6 +95,7 @@ class InfluxDB:
         self._settings, self._house = settings, house
         self._clock = clock
         self._memory = Memory()
+        self._known = False  # the server has taken something: what it refuses now is no fault of the configuration
         self._began: float | None = None  # the wall clock at monotonic zero; kept, so that a batch sent twice has the same stamps
         self._client: InfluxDBClient | None = None
         self._writer: WriteApi | None = None
@@ -125,12 +126,13 @@ class InfluxDB:
             if lines:
                 self._write(lines)
         except SinkError as error:
-            if not error.permanent or len(readings) > 1 or len(lines) == 1:
+            if not error.permanent or len(readings) > 1:
                 raise
-            refused = self._each(lines)
-            if refused is not None and refused.partly:
+            refused = self._each(lines) if len(lines) > 1 else error
+            if self._known:
                 self._memory = encoder.memory()  # else what was refused would be tried again with each reading
             if refused is not None:
+                refused.proven = self._known
                 raise refused from None
         self._memory = encoder.memory()
         return bool(lines)
@@ -170,21 +172,18 @@ class InfluxDB:
         except (HTTPError, OSError, UnicodeDecodeError) as error:
             words = by_date(error) or _failure(error)
             raise SinkError(f"{self._settings.url} {words}", too_many=words == _FAILURES["ReadTimeoutError"]) from None
+        self._known = True
 
     def _each(self, lines: Sequence[bytes]) -> SinkError | None:
         """Gas is not to suffer for electricity: one line after the other; what was refused of them."""
         refused: SinkError | None = None
-        taken = 0
         for line in lines:
             try:
                 self._write([line])
-                taken += 1
             except SinkError as error:
                 if not error.permanent:
                     raise
                 refused = error
-        if refused is not None:
-            refused.partly = taken > 0
         return refused
 
     def _refused(self, error: ApiException) -> SinkError:
