@@ -55,8 +55,7 @@ class Owing:
 
     def begin(self, apart: MutableMapping[str, Apart]) -> None:
         """Recall the moments of the last readings before this run, for those that come now; and look at what is owed."""
-        for meter, position in list(self._positions.items()):
-            apart[meter] = self._primed(meter, position.upto + 1)
+        apart.update(self._primed({meter: position.upto + 1 for meter, position in self._positions.items()}))
         self.piece(1)
         self.rest()
 
@@ -137,7 +136,7 @@ class Owing:
         if found.kept:
             expected, apart = self._apart.get(meter, (0, None))
             if apart is None or expected != first:
-                apart = self._primed(meter, first)
+                apart = self._primed({meter: first})[meter]
             profile = self._profile_of(meter)
             self._next.extend(apart.placed(restored(kept, profile, meter), kept.at) for kept in found.kept)
             self._apart[meter], self._upto = (found.upto + 1, apart), found.upto
@@ -148,11 +147,12 @@ class Owing:
             self._note(meter)
         return found.upto >= first
 
-    def _primed(self, meter: str, seq: int) -> Apart:
-        apart = Apart(self._resolution)
-        for at in self._owed.stamps(meter, seq, REACH):
-            apart.see(at)
-        return apart
+    def _primed(self, before: Mapping[str, int]) -> dict[str, Apart]:
+        found = {meter: Apart(self._resolution) for meter in before}
+        for meter, stamps in self._owed.stamps(before, REACH).items():
+            for at in stamps:
+                found[meter].see(at)
+        return found
 
     def _look(self) -> None:
         if self._next:
