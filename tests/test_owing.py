@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -166,6 +167,23 @@ def test_trouble_with_the_backlog_does_not_hold_up_the_newest(behind: Home, plac
     place.trouble = lambda _: None
     behind.caught_up()
     assert behind.told()["state"] == "ok"
+
+
+def test_readings_that_nobody_can_date_do_not_shorten_the_pause(path: Path, place: Place) -> None:
+    life = Home(path, place, POLICY)
+    life.life.second()
+    life.life.recorder.close()
+    home = Home(path, place, replace(POLICY, retry_first_s=60.0, retry_most_s=60.0), begin=life.life.now)
+    place.trouble = lambda _: SinkError("away")
+    home.start()
+    until(lambda: home.told()["retries"])
+    for _ in range(3):
+        until(lambda: home.runner._wake._waiters)  # type: ignore[attr-defined]  # it has gone to sleep
+        home.life.second()
+        home.runner.offer(home.life.newest._replace(at=None, received=Received(12.5, 40.0, known=False)))
+    until(lambda: home.runner._wake._waiters)  # type: ignore[attr-defined]
+    assert home.told()["retries"] == 1
+    home.close()
 
 
 def test_it_stops_in_time_and_goes_on_where_it_was(path: Path, place: Place) -> None:
