@@ -106,6 +106,7 @@ class Daemon:
             raise
         self.stopped = Event()
         self._told_at = -TELL_S
+        self._late: list[str] = []  # meters whose reader hung at the last look
 
     # Start, watch, stop.
 
@@ -162,9 +163,10 @@ class Daemon:
         """Tell systemd how it goes; the watchdog only hears from us if every reader has turned."""
         now = self._clock.monotonic()
         late = [reader.meter for reader in self.readers if now - reader.turned() > HANG_S]
-        if late:
+        if late and late != self._late:
             log.error("no turn for %g s: the reader of %s hangs", HANG_S, ", ".join(late))
-        else:
+        self._late = late
+        if not late:
             lines = [sdnotify.WATCHDOG]
             if now - self._told_at >= TELL_S:
                 self._told_at = now

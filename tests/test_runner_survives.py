@@ -12,8 +12,9 @@ import pytest
 from p1monitor import fanout
 from p1monitor.fanout import SinkRunner
 from p1monitor.p1.records import Reading
-from p1monitor.sinks import Policy
+from p1monitor.sinks import Policy, SinkError
 from p1monitor.status import Status
+from p1monitor.trouble import Aside
 from tests.test_fanout import QUICK, Fake, reading, told, until
 
 
@@ -67,3 +68,13 @@ def test_a_fault_about_one_reading_ends_nothing(caplog: pytest.LogCaptureFixture
     until(lambda: sink.taken == [2])
     assert told(status)["state"] == "ok"
     assert runner.stop()
+
+
+def test_a_server_that_quotes_each_point_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    status = Status("1")
+    aside = Aside("fake", status)
+    for seq in range(10):
+        aside.put([reading(seq)], SinkError(f"refuses the points (422): p1 power_w={seq - 5}.25 {1790000000 + seq} is too old"))
+        aside.put([reading(seq)], SinkError("refuses the points (422): gas is no float"))
+    assert caplog.text.count("set aside") == 2
+    assert told(status)["set_aside"] == 20
