@@ -249,8 +249,8 @@ class Daemon:
         if policy.live:  # all meters may send at the same moment
             policy = replace(policy, queue=policy.queue * len(self._settings.meters))
         if policy.durable and self._store and self._recorder:
-            names = tuple(self._terms)
-            owed = owing(policy, names, self._store, self._recorder.kept_to, self._cursors, self._profile_of)
+            names, kept = tuple(self._terms), self._recorder
+            owed = owing(policy, names, self._store, kept.kept_to, self._cursors, self._profile_of, kept.stamp)
         return SinkRunner(sink, policy, self.status, self._clock, owed)
 
     def _profile_of(self, meter: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from threading import Condition, Event, Thread
 from typing import Protocol
 
-from p1monitor.apart import Apart, moment_of
+from p1monitor.apart import Apart
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.owing import QUEUE_MOST, Owing
 from p1monitor.p1.records import Reading
@@ -82,7 +82,7 @@ class SinkRunner:
         """Queue a reading. Never waits: when the queue is full the oldest goes, counted, or is left to the archive."""
         with self._wake:
             if self._owing is not None:
-                if moment_of(reading) is None:
+                if self._owing.moment(reading) is None:
                     self._owing.left(reading)
                     self._tell()
                     self._wake.notify()
@@ -240,7 +240,8 @@ class SinkRunner:
     def _placed(self, reading: Reading) -> Reading:
         if not self._policy.durable:
             return reading
-        return self._apart.setdefault(reading.meter, Apart(self._policy.resolution_s)).placed(reading)
+        moment = self._owing.moment(reading) if self._owing is not None else None
+        return self._apart.setdefault(reading.meter, Apart(self._policy.resolution_s)).placed(reading, moment)
 
     def _over(self) -> bool:
         """Whether it is too late to begin a delivery; what the archive has is not worth a late stop."""

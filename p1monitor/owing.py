@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock
 
-from p1monitor.apart import REACH, Apart
+from p1monitor.apart import REACH, Apart, moment_of
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.cursors import Cursors
 from p1monitor.recorder.kept import reading as restored
@@ -38,11 +38,12 @@ class Owing:
         cursors: Cursors,
         kept_to: Callable[[str], int],
         profile_of: Callable[[str], str],
+        stamp: Callable[[Reading], int | None],
         resolution_s: int = 0,
     ) -> None:
-        """`began` is where the sink is with each meter; `place` names its cursors, `kept_to` is the recorder's."""
+        """`began` is where the sink is with each meter; `place` names its cursors, `kept_to` and `stamp` are the recorder's."""
         self._owed, self._kept_to, self._profile_of = Owed(path, kept_to), kept_to, profile_of
-        self._place, self._cursors, self._resolution = place, cursors, resolution_s
+        self._stamp, self._place, self._cursors, self._resolution = stamp, place, cursors, resolution_s
         self._lock = Lock()
         self._positions = dict(began)
         self._newest: dict[str, tuple[int, int]] = {}  # number before the first reading of this run, and of the newest
@@ -60,6 +61,10 @@ class Owing:
         self.rest()
 
     # The newest readings.
+
+    def moment(self, reading: Reading) -> int | None:
+        """Where the archive has it; None where that is not known to the second yet."""
+        return None if moment_of(reading) is None else self._stamp(reading)
 
     def offered(self, reading: Reading) -> None:
         """It waits for the sink now."""
@@ -174,6 +179,7 @@ def owing(
     kept_to: Callable[[str], int],
     cursors: Cursors,
     profile_of: Callable[[str], str],
+    stamp: Callable[[Reading], int | None],
 ) -> Owing:
     """What a sink is owed when the daemon starts: all that was kept since its cursors; a new one nothing, or all there is."""
     began = {}
@@ -184,7 +190,7 @@ def owing(
             position = Position(0 if policy.backfill else kept_to(meter))
             store.note(_key(policy.place, meter), str(position))  # at once: a kill must not lose the beginning
         began[meter] = position.left(kept_to(meter))
-    return Owing(store.path, policy.place, began, cursors, kept_to, profile_of, policy.resolution_s)
+    return Owing(store.path, policy.place, began, cursors, kept_to, profile_of, stamp, policy.resolution_s)
 
 
 def _key(place: str, meter: str) -> str:

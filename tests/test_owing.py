@@ -242,6 +242,19 @@ def test_readings_of_one_moment_stand_where_they_stood(path: Path, place: Place)
         assert {reading.seq: reading.at for reading in again.taken} == {seq: at for seq, at in first.items() if seq > begin}
 
 
+def test_a_meter_whose_clock_is_ahead_is_stamped_as_the_archive_does_it(path: Path, place: Place) -> None:
+    home = Home(path, place, POLICY).start()
+    home.life.now += 2 * 86_400  # and the host knows better
+    home.live(3)
+    home.caught_up()
+    home.close()
+    again = Place()
+    home = Home(path, again, POLICY, begin=10, noted=str(Position(3, ((1, 3),)))).start()
+    home.caught_up()
+    home.close()
+    assert [reading.at for reading in again.taken] == [reading.at for reading in place.taken]
+
+
 def test_live_readings_after_a_restart_know_the_moments_before_it(path: Path, place: Place) -> None:
     home = Home(path, place, POLICY).start()
     home.live(3)

@@ -148,6 +148,11 @@ class Recorder:
         """The number up to which a meter's readings are in the journal or the history, or never will be. Any thread."""
         return self._kept_to.get(meter) or self._store.recorded(meter)
 
+    def stamp(self, reading: Reading) -> int | None:
+        """The moment at which a reading is kept, as far as that is known now. Any thread."""
+        stamp = self._stamping.stamp(reading)
+        return None if stamp is None else stamp.at
+
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
         try:
