@@ -15,7 +15,7 @@ from p1monitor.status import Status
 log = logging.getLogger(__name__)
 
 #: The longest that a server's Retry-After is believed: nobody means days.
-RETRY_AFTER_MOST_S = 600.0
+RETRY_AFTER_MOST_S = 300.0
 #: Reasons that are remembered: readings with one may alternate with readings that have another.
 REASONS_MOST = 20
 _NUMBER = re.compile(r"-?\d+")

@@ -30,8 +30,6 @@ POLICY = Policy(live=False, durable=True, queue=3600, batch=500, gather_s=1.0)
 
 #: All a request may take, so that the daemon can stop within five seconds whatever the server does.
 TIMEOUT_S = 4.0
-#: A server may ask us to wait; this is as long as we believe it.
-RETRY_AFTER_MAX_S = 300.0
 #: As much of a server's own words as fits a sentence.
 SAID_MAX = 200
 
@@ -294,4 +292,4 @@ def _retry_after(text: str | None, now: float) -> float | None:
         wait = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - now
     except ValueError:
         return None
-    return min(max(wait, 0.0), RETRY_AFTER_MAX_S)
+    return max(wait, 0.0)
