@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -12,10 +14,15 @@ import pytest
 from p1monitor.recorder import reading_back, tail
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.owed import Owed
+from p1monitor.sinks import SinkError
 from tests.archiving import HOUR_S, folder, lived, old, path
 from tests.cutting import METER, Life, kept_of
 
 __all__ = ["folder", "lived", "old", "path"]
+
+
+def broken(*_: object) -> int:
+    raise OSError(errno.EIO, "the card is broken")
 
 
 def all_of(owed: Owed, first: int, last: int, most: int) -> list[int]:
@@ -47,6 +54,20 @@ def test_what_is_not_recorded_yet_stays_owed(lived: Path) -> None:
     owed = Owed(lived, lambda _: newest)
     assert owed.some(METER, newest - 1, newest + 50, 500).upto == newest
     assert owed.some(METER, newest + 1, newest + 50, 500) == ([], newest)
+
+
+def test_what_neither_tail_nor_card_took_stays_owed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(path, tail=path / "nowhere")
+    life.second()
+    owed = Owed(path, life.recorder.kept_to)
+    with monkeypatch.context() as card:
+        card.setattr(os, "pwrite", broken)
+        with pytest.raises(SinkError):
+            life.second()
+        assert owed.some(METER, 2, 2, 9) == ([], 1)
+    life.second()
+    assert [kept.seq for kept in owed.some(METER, 2, 9, 9).kept] == [2, 3]
+    life.recorder.close()
 
 
 def test_an_hour_that_is_sealed_while_the_journal_is_read_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
