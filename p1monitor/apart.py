@@ -48,8 +48,9 @@ class Apart:
         if moment is None:
             return reading
         nth, opens = self.see(moment)
-        if nth or reading.at is None:
-            whole = reading.at or datetime.fromtimestamp(moment, UTC)
+        at_its_moment = reading.at is not None and int(reading.at.timestamp()) == moment
+        if nth or not at_its_moment:
+            whole = reading.at if reading.at and at_its_moment else datetime.fromtimestamp(moment, UTC)
             reading = reading._replace(at=whole + timedelta(milliseconds=nth))
         return reading if opens else reading._replace(values=_NOTHING)  # type: ignore[arg-type]  # a mapping of nothing
 

@@ -106,6 +106,7 @@ class Daemon:
             raise
         self.stopped = Event()
         self._told_at = -TELL_S
+        self._late: list[str] = []  # meters whose reader hung at the last look
 
     # Start, watch, stop.
 
@@ -123,8 +124,8 @@ class Daemon:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stop everything: no more readings first, then deliver what is queued."""
         sdnotify.notify(sdnotify.STOPPING)
+        self._end(self.readers)
         for reader in self.readers:
-            reader.stop()
             self._tell(reader.meter, STOPPED.format(__version__))
         if self._store:
             self._store.note(LIFE, ENDED)
@@ -137,14 +138,14 @@ class Daemon:
                 asked.close()
         log.info("stopped")
 
-    def _end(self, runners: Sequence[SinkRunner]) -> None:
-        """End some sinks, all at once."""
+    def _end(self, threads: Sequence[Reader | SinkRunner]) -> None:
+        """End some readers or sinks, all at once."""
         until = self._clock.monotonic() + STOP_S
-        for runner in runners:
-            runner.end()
-        for runner in runners:
-            if not runner.stop(max(until - self._clock.monotonic(), 0.0)):
-                log.warning("%s did not stop in time; it is left behind", runner.name)
+        for thread in threads:
+            thread.end()
+        for thread in threads:
+            if not thread.stop(max(until - self._clock.monotonic(), 0.0)):
+                log.warning("%s did not stop in time; it is left behind", thread.name)
 
     def run(self) -> None:
         """Run until SIGTERM, SIGINT, or the end of the last finite source."""
@@ -162,9 +163,10 @@ class Daemon:
         """Tell systemd how it goes; the watchdog only hears from us if every reader has turned."""
         now = self._clock.monotonic()
         late = [reader.meter for reader in self.readers if now - reader.turned() > HANG_S]
-        if late:
+        if late and late != self._late:
             log.error("no turn for %g s: the reader of %s hangs", HANG_S, ", ".join(late))
-        else:
+        self._late = late
+        if not late:
             lines = [sdnotify.WATCHDOG]
             if now - self._told_at >= TELL_S:
                 self._told_at = now
@@ -247,8 +249,8 @@ class Daemon:
         if policy.live:  # all meters may send at the same moment
             policy = replace(policy, queue=policy.queue * len(self._settings.meters))
         if policy.durable and self._store and self._recorder:
-            names = tuple(self._terms)
-            owed = owing(policy, names, self._store, self._recorder.kept_to, self._cursors, self._profile_of)
+            names, kept = tuple(self._terms), self._recorder
+            owed = owing(policy, names, self._store, kept.kept_to, self._cursors, self._profile_of, kept.stamp)
         return SinkRunner(sink, policy, self.status, self._clock, owed)
 
     def _profile_of(self, meter: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from threading import Condition, Event, Thread
 from typing import Protocol
 
-from p1monitor.apart import Apart, moment_of
+from p1monitor.apart import Apart
 from p1monitor.clock import SYSTEM, Clock
 from p1monitor.owing import QUEUE_MOST, Owing
 from p1monitor.p1.records import Reading
@@ -82,7 +82,7 @@ class SinkRunner:
         """Queue a reading. Never waits: when the queue is full the oldest goes, counted, or is left to the archive."""
         with self._wake:
             if self._owing is not None:
-                if moment_of(reading) is None:
+                if self._owing.moment(reading) is None:
                     self._owing.left(reading)
                     self._tell()
                     self._wake.notify()
@@ -116,28 +116,23 @@ class SinkRunner:
         if self._owing is not None:
             self._try(partial(self._owing.begin, self._apart))
         while not self._stop.is_set():
-            if self._opened():
-                self._turn()
+            if not self._try(self._turn):
+                self._clock.wait(self._stop, self._trouble.pause())
         if self._open and self._trouble.sentence is None:  # one that is in trouble has had its time already
             while not self._over() and (batch := self._take()) and self._push(batch):
                 pass
         self._try(self._sink.close)
         self._set("stopped")
 
-    def _opened(self) -> bool:
-        if not self._open:
-            self._open = self._try(self._sink.open)
-            if self._open:
-                self._well(self._trouble)
-            else:
-                self._clock.wait(self._stop, self._trouble.pause())
-        return self._open
-
     def _turn(self) -> None:
+        if not self._open:
+            self._sink.open()
+            self._open = True
+            self._well(self._trouble)
         batch = self._take()
         if batch or (self._policy.heartbeat_s is not None and not self._stop.is_set()):
             self._push(batch)
-        elif self._owing is not None and not self._stop.is_set():
+        elif self._owing is not None and not self._stop.is_set() and self._clock.monotonic() >= self._resume:
             self._catch_up(self._owing)
 
     def _push(self, batch: list[Reading]) -> bool:
@@ -182,7 +177,7 @@ class SinkRunner:
 
     def _deliver(self, batch: Sequence[Reading], trouble: Trouble) -> Outcome:
         try:
-            self._sink.deliver(batch)
+            spoke = self._sink.deliver(batch) is not False
         except SinkError as error:
             if (error.permanent or error.too_many) and not self._policy.live:
                 self._most = max(1, len(batch) // 2)
@@ -196,15 +191,16 @@ class SinkRunner:
         if batch:
             self._status.count("accepted", len(batch), sink=self._sink.name)
             self._most = min(self._policy.batch, self._most + self._most // 4 + 1)
-            self._proven = True
+            self._proven = self._proven or spoke
             if self._owing is not None and trouble is self._trouble:
                 self._owing.took(batch)
-        self._well(trouble)
+        if spoke:
+            self._well(trouble)
         return Outcome.DONE
 
     def _refused(self, batch: Sequence[Reading], error: SinkError, trouble: Trouble) -> Outcome:
         """A reading that will never be taken is set aside with its reason. A sink that never took any may not know what it says."""
-        self._proven = self._proven or error.partly
+        self._proven = self._proven or error.proven
         if self._owing is not None and not self._proven:
             self._ill(trouble, error)
             if trouble is self._trouble:  # the next may fare better, and this one is in the archive
@@ -244,15 +240,17 @@ class SinkRunner:
     def _placed(self, reading: Reading) -> Reading:
         if not self._policy.durable:
             return reading
-        return self._apart.setdefault(reading.meter, Apart(self._policy.resolution_s)).placed(reading)
+        moment = self._owing.moment(reading) if self._owing is not None else None
+        return self._apart.setdefault(reading.meter, Apart(self._policy.resolution_s)).placed(reading, moment)
 
     def _over(self) -> bool:
         """Whether it is too late to begin a delivery; what the archive has is not worth a late stop."""
         return self._owing is not None and self._stop.is_set() and self._clock.monotonic() - self._stop_asked > LAST_S
 
     def _hold(self, at_hand: int) -> None:
-        self._at_hand = at_hand
-        self._tell()
+        with self._wake:  # what waits is looked at: nobody is to add to it meanwhile
+            self._at_hand = at_hand
+            self._tell()
 
     def _tell(self) -> None:
         """What waits, and since when its oldest does; what is being delivered came before it."""

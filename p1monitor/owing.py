@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock
 
-from p1monitor.apart import REACH, Apart
+from p1monitor.apart import REACH, Apart, moment_of
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.cursors import Cursors
 from p1monitor.recorder.kept import reading as restored
@@ -38,11 +38,12 @@ class Owing:
         cursors: Cursors,
         kept_to: Callable[[str], int],
         profile_of: Callable[[str], str],
+        stamp: Callable[[Reading], int | None],
         resolution_s: int = 0,
     ) -> None:
-        """`began` is where the sink is with each meter; `place` names its cursors, `kept_to` is the recorder's."""
+        """`began` is where the sink is with each meter; `place` names its cursors, `kept_to` and `stamp` are the recorder's."""
         self._owed, self._kept_to, self._profile_of = Owed(path, kept_to), kept_to, profile_of
-        self._place, self._cursors, self._resolution = place, cursors, resolution_s
+        self._stamp, self._place, self._cursors, self._resolution = stamp, place, cursors, resolution_s
         self._lock = Lock()
         self._positions = dict(began)
         self._newest: dict[str, tuple[int, int]] = {}  # number before the first reading of this run, and of the newest
@@ -55,12 +56,15 @@ class Owing:
 
     def begin(self, apart: MutableMapping[str, Apart]) -> None:
         """Recall the moments of the last readings before this run, for those that come now; and look at what is owed."""
-        for meter, position in list(self._positions.items()):
-            apart[meter] = self._primed(meter, position.upto + 1)
+        apart.update(self._primed({meter: position.upto + 1 for meter, position in self._positions.items()}))
         self.piece(1)
         self.rest()
 
     # The newest readings.
+
+    def moment(self, reading: Reading) -> int | None:
+        """Where the archive has it; None where that is not known to the second yet."""
+        return None if moment_of(reading) is None else self._stamp(reading)
 
     def offered(self, reading: Reading) -> None:
         """It waits for the sink now."""
@@ -75,8 +79,6 @@ class Owing:
     def took(self, readings: Sequence[Reading]) -> None:
         """The sink has them."""
         for reading in readings:
-            position = self._positions.get(reading.meter, Position(reading.seq - 1))
-            self._positions[reading.meter] = position  # of a meter that nobody knew
             self._change(reading.meter, lambda position, seq=reading.seq: position.took(seq))  # type: ignore[misc]  # binds seq
         for meter in {reading.meter for reading in readings}:
             self._note(meter)
@@ -139,7 +141,7 @@ class Owing:
         if found.kept:
             expected, apart = self._apart.get(meter, (0, None))
             if apart is None or expected != first:
-                apart = self._primed(meter, first)
+                apart = self._primed({meter: first})[meter]
             profile = self._profile_of(meter)
             self._next.extend(apart.placed(restored(kept, profile, meter), kept.at) for kept in found.kept)
             self._apart[meter], self._upto = (found.upto + 1, apart), found.upto
@@ -150,11 +152,12 @@ class Owing:
             self._note(meter)
         return found.upto >= first
 
-    def _primed(self, meter: str, seq: int) -> Apart:
-        apart = Apart(self._resolution)
-        for at in self._owed.stamps(meter, seq, REACH):
-            apart.see(at)
-        return apart
+    def _primed(self, before: Mapping[str, int]) -> dict[str, Apart]:
+        found = {meter: Apart(self._resolution) for meter in before}
+        for meter, stamps in self._owed.stamps(before, REACH).items():
+            for at in stamps:
+                found[meter].see(at)
+        return found
 
     def _look(self) -> None:
         if self._next:
@@ -163,7 +166,7 @@ class Owing:
 
     def _change(self, meter: str, step: Callable[[Position], Position]) -> None:
         with self._lock:
-            self._positions[meter] = step(self._positions.get(meter, Position(0)))
+            self._positions[meter] = step(self._positions[meter])
 
     def _note(self, meter: str) -> None:
         self._cursors.put(_key(self._place, meter), str(self._positions[meter]))
@@ -176,6 +179,7 @@ def owing(
     kept_to: Callable[[str], int],
     cursors: Cursors,
     profile_of: Callable[[str], str],
+    stamp: Callable[[Reading], int | None],
 ) -> Owing:
     """What a sink is owed when the daemon starts: all that was kept since its cursors; a new one nothing, or all there is."""
     began = {}
@@ -186,7 +190,7 @@ def owing(
             position = Position(0 if policy.backfill else kept_to(meter))
             store.note(_key(policy.place, meter), str(position))  # at once: a kill must not lose the beginning
         began[meter] = position.left(kept_to(meter))
-    return Owing(store.path, policy.place, began, cursors, kept_to, profile_of, policy.resolution_s)
+    return Owing(store.path, policy.place, began, cursors, kept_to, profile_of, stamp, policy.resolution_s)
 
 
 def _key(place: str, meter: str) -> str:

@@ -56,7 +56,7 @@ class Reader:
         knows_time: Callable[[], bool] = lambda: True,
         tell: Callable[[str, str, float | None], None] = lambda _meter, _words, _seconds: None,
     ) -> None:
-        self.meter = meter.name
+        self.meter, self.name = meter.name, f"the reader of {meter.name}"
         self.memory = memory  #: what the observer knows; swapped with every reading
         self.ended = False  #: the source was finite, and it is all read
         self._terms = terms(meter)
@@ -85,9 +85,13 @@ class Reader:
         self._look_for_roles()
         self._thread.start()
 
+    def end(self) -> None:
+        """Begin to stop; the loop sees it at its next turn. Waits for nobody."""
+        self._stop.set()
+
     def stop(self, timeout: float = 5.0) -> bool:
         """End all waits and wait for the thread; False if it is still busy after `timeout` seconds."""
-        self._stop.set()
+        self.end()
         self._source.close()
         if self._thread.ident is not None:
             self._thread.join(timeout)

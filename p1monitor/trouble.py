@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
@@ -13,7 +15,10 @@ from p1monitor.status import Status
 log = logging.getLogger(__name__)
 
 #: The longest that a server's Retry-After is believed: nobody means days.
-RETRY_AFTER_MOST_S = 600.0
+RETRY_AFTER_MOST_S = 300.0
+#: Reasons that are remembered: readings with one may alternate with readings that have another.
+REASONS_MOST = 20
+_NUMBER = re.compile(r"-?\d+")
 
 
 class Outcome(Enum):
@@ -66,10 +71,11 @@ class Trouble:
 
 
 class Aside:
-    """Readings that a sink will never take: counted, the last one with its reason; a reason is logged once."""
+    """Readings that a sink will never take: counted, the last with its reason; a reason is logged once, whatever its numbers."""
 
     def __init__(self, name: str, status: Status) -> None:
-        self._name, self._status, self._reason = name, status, ""
+        self._name, self._status = name, status
+        self._reasons = deque[str](maxlen=REASONS_MOST)
 
     def put(self, readings: Sequence[Reading], error: SinkError) -> None:
         """Set them aside."""
@@ -77,6 +83,6 @@ class Aside:
         for reading in readings:
             words = f"reading {reading.seq} of {reading.meter}, {reading.at or 'undated'}: {error}"
             self._status.set("last_set_aside", words, sink=self._name)
-            if str(error) != self._reason:
+            if (reason := _NUMBER.sub("", str(error))) not in self._reasons:  # a server may quote the point
                 log.warning("%s: set aside: %s", self._name, words)
-            self._reason = str(error)
+                self._reasons.append(reason)

@@ -41,7 +41,8 @@ class Home:
         if noted:
             self.life.store.note(f"cursor:{policy.place}:{METER}", noted)
         self.status = Status("1")
-        self.owing = owing(policy, [METER], self.life.store, self.life.recorder.kept_to, self.life.cursors, lambda _: "auto")
+        kept, cursors = self.life.recorder, self.life.cursors
+        self.owing = owing(policy, [METER], self.life.store, kept.kept_to, cursors, lambda _: "auto", kept.stamp)
         self.life.store.opened_for([METER])  # as the daemon does: what was noted is in the file
         self.runner = SinkRunner(sink, policy, self.status, clock, self.owing)
 

@@ -182,7 +182,9 @@ def test_a_broker_with_a_wrong_password_is_one_sentence_and_the_rest_goes_on(
     assert "not the password" not in caplog.text
 
 
-def test_the_watchdog_hears_of_us_only_while_readers_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watchdog_hears_of_us_only_while_readers_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(address)
@@ -196,6 +198,8 @@ def test_the_watchdog_hears_of_us_only_while_readers_turn(tmp_path: Path, monkey
             assert re.fullmatch(r"STATUS=home: live, \d+ telegrams, 0 refused", heard[1])
             monkeypatch.setattr(daemon.readers[0], "turned", lambda: daemon.readers[0]._clock.monotonic() - 1000)
             assert not daemon.look()
+            assert not daemon.look()
+            assert caplog.text.count("the reader of home hangs") == 1
             with pytest.raises(BlockingIOError):
                 systemd.recv(4096)
         assert systemd.recv(4096).decode() == sdnotify.STOPPING

@@ -18,7 +18,7 @@ import pytest
 
 from p1monitor.fanout import STOP_S, SinkRunner
 from p1monitor.sinks import SinkError
-from p1monitor.sinks.influxdb import POLICY, RETRY_AFTER_MAX_S, TIMEOUT_S, build
+from p1monitor.sinks.influxdb import POLICY, TIMEOUT_S, build
 from p1monitor.status import Status
 from tests.clocks import Hands
 from tests.influxkit import HOUSE, lines, opened, reading, settings, telegram
@@ -179,7 +179,7 @@ def test_what_a_write_looks_like(server: Server) -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("86400", RETRY_AFTER_MAX_S), ("Mon, 21 Sep 2026 12:14:20 GMT", 60.0), ("soon", None)],
+    [("7", 7.0), ("86400", 86_400.0), ("Mon, 21 Sep 2026 12:14:20 GMT", 60.0), ("soon", None)],
 )
 def test_the_server_says_how_long_to_wait(server: Server, header: str, seconds: float | None) -> None:
     wall = datetime(2026, 9, 21, 12, 13, 20, tzinfo=UTC).timestamp()
@@ -200,7 +200,7 @@ def test_a_reading_that_is_refused_still_brings_what_else_it_has(server: Server)
     server.answers = [(422, {}, b""), (422, {}, b'{"message":"field type conflict"}'), (204, {}, b"")]
     with pytest.raises(SinkError, match="field type conflict") as trouble:
         sink.deliver([one])
-    assert (trouble.value.permanent, trouble.value.partly) == (True, True)
+    assert (trouble.value.permanent, trouble.value.proven) == (True, True)
     sink.deliver([other])  # its gas is the same, and was settled with the first
     assert server.bodies == [gas.encode(), lines(other)[0].encode()]
     sink.close()

@@ -6,16 +6,24 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from p1monitor.sinks.mqtt import POLICY
+from p1monitor.p1.records import Reading
+from p1monitor.settings import MqttSettings
+from p1monitor.sinks import Spent
+from p1monitor.sinks.mqtt import POLICY, MqttSink
 from p1monitor.sinks.mqtt_line import RECONNECT_MOST_S
-from tests.mqttkit import PATIENCE_S, Subscriber, certify, retained, until
+from tests.clocks import Hands
+from tests.meter_with_gas import reading
+from tests.mqttkit import HOUSE, PATIENCE_S, Subscriber, certify, clock, retained, settings, until
 from tests.services import Mosquitto, free_port
+
+__all__ = ["clock", "settings"]  # fixtures
 
 #: After what was killed runs again.
 RIGHT_S = 5.0
@@ -132,3 +140,31 @@ def test_all_is_right_again_five_seconds_after_a_kill(mosquitto: Mosquitto, fold
     said = (folder / "log").read_text()
     assert "Traceback" not in said
     assert "does not take all" not in said, "the ACL is enough"
+
+
+def test_a_broker_that_forgot_all_while_we_looked_into_the_history_is_told_all(
+    mosquitto: Mosquitto, settings: MqttSettings, clock: Hands
+) -> None:
+    slow: list[Callable[[], None]] = []
+
+    def asked(_: Reading) -> Mapping[str, Spent]:
+        if slow:
+            slow.pop()()
+        return {}
+
+    def restarted() -> None:
+        mosquitto.kill()
+        (mosquitto.folder / "mosquitto.db").unlink(missing_ok=True)
+        until(lambda: not sink._connected.is_set())
+        mosquitto.start()
+        until(sink._connected.is_set)
+
+    with closing(MqttSink(replace(settings, interval=1), replace(HOUSE, spent=asked), clock)) as sink:
+        sink.open()
+        sink.deliver([reading(1, monotonic=clock.now)])
+        until(lambda: "p1monitor/home/gas" in retained(mosquitto))
+        slow.append(restarted)
+        for seq in (2, 3):
+            clock.now += 2
+            sink.deliver([reading(seq, monotonic=clock.now)])
+        until(lambda: {"p1monitor/status", "p1monitor/home/status", "p1monitor/home/gas"} <= retained(mosquitto).keys())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,15 @@ import pytest
 from p1monitor.recorder import reading_back, tail
 from p1monitor.recorder.kept import Kept
 from p1monitor.recorder.owed import Owed
+from p1monitor.sinks import SinkError
 from tests.archiving import HOUR_S, folder, lived, old, path
 from tests.cutting import METER, Life, kept_of
 
 __all__ = ["folder", "lived", "old", "path"]
+
+
+def broken(*_: object) -> int:
+    raise OSError(errno.EIO, "the card is broken")
 
 
 def all_of(owed: Owed, first: int, last: int, most: int) -> list[int]:
@@ -48,16 +56,30 @@ def test_what_is_not_recorded_yet_stays_owed(lived: Path) -> None:
     assert owed.some(METER, newest + 1, newest + 50, 500) == ([], newest)
 
 
+def test_what_neither_tail_nor_card_took_stays_owed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(path, tail=path / "nowhere")
+    life.second()
+    owed = Owed(path, life.recorder.kept_to)
+    with monkeypatch.context() as card:
+        card.setattr(os, "pwrite", broken)
+        with pytest.raises(SinkError):
+            life.second()
+        assert owed.some(METER, 2, 2, 9) == ([], 1)
+    life.second()
+    assert [kept.seq for kept in owed.some(METER, 2, 9, 9).kept] == [2, 3]
+    life.recorder.close()
+
+
 def test_an_hour_that_is_sealed_while_the_journal_is_read_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     life = Life(path, step=60, tail=path.with_name("tail"))
     last = max(life.second() for _ in range(HOUR_S // 60))
     unsealed = reading_back.Past.unsealed
 
-    def slow(past: reading_back.Past, meter: str, first: int, to: int) -> Iterator[Kept]:
+    def slow(past: reading_back.Past, _: Mapping[str, int]) -> Iterator[tuple[str, Kept]]:
         while life.now < HOUR_S + 120:
             life.second()
         assert life.recorder._archive.archived(METER) == last
-        return unsealed(past, meter, max(first, last + 1), to)  # their room was written over
+        return unsealed(past, {METER: last})  # their room was written over
 
     life.clock.now += 60  # hours are sealed together, a moment later
     with monkeypatch.context() as patch:
@@ -67,7 +89,8 @@ def test_an_hour_that_is_sealed_while_the_journal_is_read_is_not_missed(path: Pa
     life.recorder.close()
 
 
-def test_what_is_synced_while_the_tail_is_read_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("whose", ["a due", "an export"])
+def test_what_is_synced_while_the_journal_is_read_is_not_missed(path: Path, monkeypatch: pytest.MonkeyPatch, whose: str) -> None:
     life = Life(path, tail=path.with_name("tail"))
     last = max(life.second() for _ in range(5))
     monkeypatch.setattr(tail, "paths_of", lambda _: iter([path.with_name("tail")]))
@@ -79,7 +102,10 @@ def test_what_is_synced_while_the_tail_is_read_is_not_missed(path: Path, monkeyp
         return found
 
     monkeypatch.setattr(reading_back.Past, "_card", synced)
-    assert [kept.seq for kept in Owed(path, lambda _: last).some(METER, 1, last, 500).kept] == list(range(1, last + 1))
+    with closing(reading_back.Past(path)) as past:
+        owed = Owed(path, lambda _: last)
+        found = owed.some(METER, 1, last, 9).kept if whose == "a due" else [kept for _, kept in past.journal({})]
+    assert [kept.seq for kept in found] == list(range(1, last + 1))
     life.recorder.close()
 
 
@@ -97,7 +123,7 @@ def test_stamps_before_a_number(lived: Path) -> None:
     ats = [kept.at for _, kept in sorted(kept_of(lived).items())]
     owed = Owed(lived, lambda _: len(ats))
     for before, most in ((len(ats) + 1, 50), (len(ats) + 1, 200), (130, 20), (130, 500), (1, 5)):
-        assert owed.stamps(METER, before, most) == ats[: before - 1][-most:]
+        assert list(owed.stamps({METER: before}, most)[METER]) == ats[: before - 1][-most:]
 
 
 def test_what_was_imported_is_nobodys_due(lived: Path) -> None:
@@ -107,4 +133,4 @@ def test_what_was_imported_is_nobodys_due(lived: Path) -> None:
     found = all_of(Owed(lived, lambda _: newest), 1, newest, 500)
     assert found
     assert min(found) > 1
-    assert len(Owed(lived, lambda _: newest).stamps(METER, newest + 1, 10_000)) == len(found)
+    assert len(Owed(lived, lambda _: newest).stamps({METER: newest + 1}, 10_000)[METER]) == len(found)

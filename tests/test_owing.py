@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -168,6 +169,23 @@ def test_trouble_with_the_backlog_does_not_hold_up_the_newest(behind: Home, plac
     assert behind.told()["state"] == "ok"
 
 
+def test_readings_that_nobody_can_date_do_not_shorten_the_pause(path: Path, place: Place) -> None:
+    life = Home(path, place, POLICY)
+    life.life.second()
+    life.life.recorder.close()
+    home = Home(path, place, replace(POLICY, retry_first_s=60.0, retry_most_s=60.0), begin=life.life.now)
+    place.trouble = lambda _: SinkError("away")
+    home.start()
+    until(lambda: home.told()["retries"])
+    for _ in range(3):
+        until(lambda: home.runner._wake._waiters)  # type: ignore[attr-defined]  # it has gone to sleep
+        home.life.second()
+        home.runner.offer(home.life.newest._replace(at=None, received=Received(12.5, 40.0, known=False)))
+    until(lambda: home.runner._wake._waiters)  # type: ignore[attr-defined]
+    assert home.told()["retries"] == 1
+    home.close()
+
+
 def test_it_stops_in_time_and_goes_on_where_it_was(path: Path, place: Place) -> None:
     home = Home(path, place, POLICY)
     hangs, free = Event(), Event()
@@ -222,6 +240,19 @@ def test_readings_of_one_moment_stand_where_they_stood(path: Path, place: Place)
         home.caught_up()
         home.close()
         assert {reading.seq: reading.at for reading in again.taken} == {seq: at for seq, at in first.items() if seq > begin}
+
+
+def test_a_meter_whose_clock_is_ahead_is_stamped_as_the_archive_does_it(path: Path, place: Place) -> None:
+    home = Home(path, place, POLICY).start()
+    home.life.now += 2 * 86_400  # and the host knows better
+    home.live(3)
+    home.caught_up()
+    home.close()
+    again = Place()
+    home = Home(path, again, POLICY, begin=10, noted=str(Position(3, ((1, 3),)))).start()
+    home.caught_up()
+    home.close()
+    assert [reading.at for reading in again.taken] == [reading.at for reading in place.taken]
 
 
 def test_live_readings_after_a_restart_know_the_moments_before_it(path: Path, place: Place) -> None:

@@ -7,14 +7,18 @@ import socket
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from threading import Thread
+from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from p1monitor.fanout import Fanout, SinkRunner
 from p1monitor.p1.records import Reading
 from p1monitor.settings import MqttSettings
 from p1monitor.sinks import Policy, SinkError
 from p1monitor.sinks.mqtt import MqttSink, build
+from p1monitor.sinks.mqtt_line import Line
 from p1monitor.sinks.retained import Retained
 from p1monitor.sinks.topics import Topics, Worded, reading_text
 from p1monitor.status import Status
@@ -102,3 +106,21 @@ def _opened(sink: MqttSink) -> None:
 
 def _settings(listener: socket.socket) -> MqttSettings:
     return MqttSettings(host="127.0.0.1", port=listener.getsockname()[1])
+
+
+class Closed(Client):
+    """A client whose connection another thread closes as soon as it is looked at."""
+
+    def socket(self) -> Any:
+        return self
+
+    def fileno(self) -> int:
+        one, other = socket.socketpair()
+        number = one.fileno()
+        one.close()
+        other.close()
+        return number
+
+
+def test_a_connection_that_is_closed_while_it_is_looked_at_is_lost_and_no_fault() -> None:
+    assert Line(Closed(CallbackAPIVersion.VERSION2), lambda _: None)._turn() is False

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,22 +46,25 @@ class Owed:
             row = self._row(meter, first, kept_to)
             if row is not None:
                 return self._of_block(row, first, kept_to, most)
-            found = list(islice(self._opened().unsealed(meter, first, kept_to), most))
+            found = list(islice(self._unsealed(meter, first, kept_to), most))
             if self._sought(meter, first, kept_to) is None:  # else it was sealed while we read
                 return Piece(found, found[-1].seq if len(found) == most else kept_to)
 
-    def stamps(self, meter: str, before: int, most: int) -> list[int]:
-        """The stamps of the last readings before a number, oldest first."""
+    def stamps(self, before: Mapping[str, int], most: int) -> dict[str, deque[int]]:
+        """The stamps of the last readings before a number of each meter, oldest first; of all at once, for the journal is one."""
         past = self._opened(afresh=True)
-        newest = deque[int](maxlen=most)
-        for row in past.last_blocks(meter, before, most):
-            try:
-                newest.extend(kept.at for kept in past.block(row) if kept.seq < before)
-            except BlockError as error:
-                self._damaged(row, error)
-        after = max(past.archived().get(meter, 0), 0)
-        newest.extend(kept.at for kept in past.unsealed(meter, after + 1, before - 1))
-        return list(newest)
+        newest = {meter: deque[int](maxlen=most) for meter in before}
+        for meter, number in before.items():
+            for row in past.last_blocks(meter, number, most):
+                try:
+                    newest[meter].extend(kept.at for kept in past.block(row) if kept.seq < number)
+                except BlockError as error:
+                    self._damaged(row, error)
+        archived = past.archived()
+        for meter, kept in past.unsealed({meter: max(archived.get(meter, 0), 0) for meter in before}):
+            if kept.seq < before[meter]:
+                newest[meter].append(kept.at)
+        return newest
 
     def rest(self) -> None:
         """Nothing is owed, or it cannot be delivered: let go of what is in memory."""
@@ -79,6 +82,10 @@ class Owed:
                 return row
             self._block = None
         return self._sought(meter, first, last)
+
+    def _unsealed(self, meter: str, first: int, last: int) -> Iterator[Kept]:
+        found = (kept for _, kept in self._opened().unsealed({meter: first - 1}))
+        return takewhile(lambda kept: kept.seq <= last, found)
 
     def _sought(self, meter: str, first: int, last: int) -> Row | None:
         return self._opened().block_after(meter, first, last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -132,29 +132,25 @@ class Past:
     def told(self, after: dict[str, int]) -> Iterator[tuple[str, Kept, tuple[Event, ...]]]:
         """The same, and what happened."""
         newest = dict(after)
-        for record in (*self._card(), *self._tail()):
+        for record in self._journal():
             if record.meter.startswith(waiting.MARK):
                 continue
             if record.seq > newest.get(record.meter, 0):
                 newest[record.meter] = record.seq
                 yield record.meter, kept_record.from_bytes(record.record), kept_record.events_of(record.record)
 
-    def unsealed(self, meter: str, first: int, last: int) -> Iterator[Kept]:
-        """What the journal and its tail have of first … last, in order; beside a recorder that goes on.
-
-        The tail is read first: what is synced meanwhile is found on the card. What is sealed meanwhile is in a block.
-        """
-        newest = first - 1
-        tail_had = [record for record in self._tail() if record.meter == meter]
-        for record in chain(self._card(), tail_had):
-            if record.meter == meter and newest < record.seq <= last:
-                newest = record.seq
-                yield kept_record.from_bytes(record.record)
+    def unsealed(self, after: Mapping[str, int]) -> Iterator[tuple[str, Kept]]:
+        """What the journal has of these meters beyond a number; beside a recorder that goes on: what it seals is in a block."""
+        newest = dict(after)
+        for record in self._journal():
+            if record.seq > newest.get(record.meter, record.seq):
+                newest[record.meter] = record.seq
+                yield record.meter, kept_record.from_bytes(record.record)
 
     def unstamped(self, after: dict[str, int]) -> Iterator[tuple[str, Kept]]:
         """What waits there for the host's clock, beyond these numbers."""
         newest = dict(after)
-        for record in waiting.of_journal((*self._card(), *self._tail())):
+        for record in waiting.of_journal(self._journal()):
             meter = record.meter.removeprefix(waiting.MARK)
             if record.seq > newest.get(meter, 0):
                 newest[meter] = record.seq
@@ -164,6 +160,11 @@ class Past:
         """The newest number of each meter in a block."""
         newest = "SELECT to_seq FROM archive WHERE meter = m.id ORDER BY from_seq DESC LIMIT 1"
         return dict(self.db.execute(f"SELECT name, coalesce(({newest}), 0) FROM meter m").fetchall())  # noqa: S608 - constants
+
+    def _journal(self) -> Iterator[Record]:
+        """In order. The tail is read first: what is synced meanwhile is found on the card."""
+        tail_had = list(self._tail())
+        return chain(self._card(), tail_had)
 
     def _card(self) -> Iterator[Record]:
         path = path_of(self.path)

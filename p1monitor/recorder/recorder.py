@@ -148,6 +148,11 @@ class Recorder:
         """The number up to which a meter's readings are in the journal or the history, or never will be. Any thread."""
         return self._kept_to.get(meter) or self._store.recorded(meter)
 
+    def stamp(self, reading: Reading) -> int | None:
+        """The moment at which a reading is kept, as far as that is known now. Any thread."""
+        stamp = self._stamping.stamp(reading)
+        return None if stamp is None else stamp.at
+
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Fold the readings; save when it is time. Raising loses nothing: what was folded is saved with the next call."""
         try:
@@ -157,6 +162,7 @@ class Recorder:
                 if reading.seq > ledger.taken:  # else it came before, in a batch that had to be repeated
                     self._take(reading, ledger)
             self._archive.sync(self._clock.monotonic())
+            self._kept_to = {meter: ledger.entered for meter, ledger in self._ledgers.items()}  # others can read them now
             if self._due():
                 self._save(closed=False)
             elif self._pace.again():
@@ -220,7 +226,6 @@ class Recorder:
         crc, decided = reading.telegram.crc, verdict(reading)
         kept = Kept(reading.seq, *stamp[:2], status, None if came is None else int(came), crc, decided, reading.frame)
         self._archive.take(reading.meter, kept, reading.events)
-        self._kept_to[reading.meter] = kept.seq
         self.recent.put(reading.meter, kept.seq, kept.at, reading.values)
 
     def _release(self) -> None:

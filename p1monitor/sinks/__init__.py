@@ -20,13 +20,13 @@ class SinkError(Exception):
         permanent: bool = False,
         retry_after: float | None = None,
         too_many: bool = False,
-        partly: bool = False,
+        proven: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.permanent = permanent  #: offering the same readings again makes no sense: fewer of them, or one less
         self.retry_after = retry_after  #: seconds the other side asked us to wait
         self.too_many = too_many  #: fewer readings at once may come through
-        self.partly = partly  #: some of what the reading brings was taken
+        self.proven = proven  #: others were taken: that this is refused is no fault of the configuration
 
 
 class Sink(Protocol):
@@ -37,8 +37,10 @@ class Sink(Protocol):
     def open(self) -> None:
         """Connect or bind. Raising means: not ready; it is tried again with backoff."""
 
-    def deliver(self, readings: Sequence[Reading]) -> None:
+    def deliver(self, readings: Sequence[Reading]) -> bool | None:
         """Take the readings, oldest first. Returning means accepted, all of them; raising means none need be.
+
+        False: nothing of them was to be sent, so that this tells nothing of the other side.
 
         An empty sequence is the heartbeat: nothing came for `Policy.heartbeat` seconds.
         """

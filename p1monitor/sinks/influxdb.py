@@ -30,8 +30,6 @@ POLICY = Policy(live=False, durable=True, queue=3600, batch=500, gather_s=1.0)
 
 #: All a request may take, so that the daemon can stop within five seconds whatever the server does.
 TIMEOUT_S = 4.0
-#: A server may ask us to wait; this is as long as we believe it.
-RETRY_AFTER_MAX_S = 300.0
 #: As much of a server's own words as fits a sentence.
 SAID_MAX = 200
 
@@ -95,6 +93,7 @@ class InfluxDB:
         self._settings, self._house = settings, house
         self._clock = clock
         self._memory = Memory()
+        self._known = False  # the server has taken something: what it refuses now is no fault of the configuration
         self._began: float | None = None  # the wall clock at monotonic zero; kept, so that a batch sent twice has the same stamps
         self._client: InfluxDBClient | None = None
         self._writer: WriteApi | None = None
@@ -109,8 +108,8 @@ class InfluxDB:
         self._client = InfluxDBClient(self._settings.url, self._token(), org=self._settings.org, timeout=wait_ms)
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
 
-    def deliver(self, readings: Sequence[Reading]) -> None:
-        """Write their points. Written twice is stored once: the stamps are the same.
+    def deliver(self, readings: Sequence[Reading]) -> bool:
+        """Write their points; False if they have none. Written twice is stored once: the stamps are the same.
 
         Readings that no clock could date yet wait in the runner's queue, and what comes after them too: order stays. Of a
         reading that is refused, what else it brought is written all the same.
@@ -125,14 +124,16 @@ class InfluxDB:
             if lines:
                 self._write(lines)
         except SinkError as error:
-            if not error.permanent or len(readings) > 1 or len(lines) == 1:
+            if not error.permanent or len(readings) > 1:
                 raise
-            refused = self._each(lines)
-            if refused is not None and refused.partly:
+            refused = self._each(lines) if len(lines) > 1 else error
+            if self._known:
                 self._memory = encoder.memory()  # else what was refused would be tried again with each reading
             if refused is not None:
+                refused.proven = self._known
                 raise refused from None
         self._memory = encoder.memory()
+        return bool(lines)
 
     def close(self) -> None:
         """Close the connections that are kept; nothing is written any more."""
@@ -169,21 +170,18 @@ class InfluxDB:
         except (HTTPError, OSError, UnicodeDecodeError) as error:
             words = by_date(error) or _failure(error)
             raise SinkError(f"{self._settings.url} {words}", too_many=words == _FAILURES["ReadTimeoutError"]) from None
+        self._known = True
 
     def _each(self, lines: Sequence[bytes]) -> SinkError | None:
         """Gas is not to suffer for electricity: one line after the other; what was refused of them."""
         refused: SinkError | None = None
-        taken = 0
         for line in lines:
             try:
                 self._write([line])
-                taken += 1
             except SinkError as error:
                 if not error.permanent:
                     raise
                 refused = error
-        if refused is not None:
-            refused.partly = taken > 0
         return refused
 
     def _refused(self, error: ApiException) -> SinkError:
@@ -294,4 +292,4 @@ def _retry_after(text: str | None, now: float) -> float | None:
         wait = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - now
     except ValueError:
         return None
-    return min(max(wait, 0.0), RETRY_AFTER_MAX_S)
+    return max(wait, 0.0)

@@ -84,8 +84,10 @@ class MqttSink:
         self._line: Line | None = None
         self._unsent: deque[MQTTMessageInfo] = deque()
         self._birth_due: float | None = None
+        self._told = 0  # number of the connection on which the broker was told everything
         # Written by the line's thread:
-        self._answered, self._connected, self._stale, self._born = Event(), Event(), Event(), Event()
+        self._answered, self._connected, self._born = Event(), Event(), Event()
+        self._connection = 0  # its number
         self._announced: deque[tuple[str, str]] = deque(maxlen=ANNOUNCED_MOST)
         self._trouble = f"{self._broker} does not answer yet"
         self._denied: str | None = None  # why a message was not accepted, until it is told
@@ -104,13 +106,12 @@ class MqttSink:
     def deliver(self, readings: Sequence[Reading]) -> None:
         """Publish what is new; after a reconnect and after Home Assistant's birth, all that is retained."""
         now = self._clock.monotonic()
-        again = self._stale.is_set() or not self._connected.is_set()
+        connection = self._connection  # another may come while this lasts
+        again = self._told != connection or not self._connected.is_set()
+        self._told = 0  # what was not taken is sent again with all the rest
         try:
             if not again:  # live things first: whoever wants them waits for nothing else
                 self._publish_live(readings)
-        except SinkError:
-            self._stale.set()
-            raise
         finally:
             changed = self._changed(readings, now)
         if not self._connected.is_set():
@@ -118,14 +119,10 @@ class MqttSink:
         if self._denied:  # others may have been accepted, so all goes on
             log.warning("%s", self._denied)
             self._denied = ""
-        self._stale.clear()
-        try:
-            self._publish(self._retained.everything() if again or self._birth(now) else changed)
-            if again:
-                self._publish_live(_newest(readings))
-        except SinkError:
-            self._stale.set()  # what was not taken is sent again with all the rest
-            raise
+        self._publish(self._retained.everything() if again or self._birth(now) else changed)
+        if again:
+            self._publish_live(_newest(readings))
+        self._told = connection
 
     def close(self) -> None:
         """Say goodbye and go. A broker that hangs is left alone; its last will says the same."""
@@ -237,7 +234,7 @@ class MqttSink:
                 client.subscribe([(self._topics.birth, 0), (self._topics.announcements, 0)])
             self._trouble = f"the connection to {self._broker} was lost"
             self._denied = None
-            self._stale.set()
+            self._connection += 1
             if self._line is not None:
                 self._line.welcome()
             self._connected.set()

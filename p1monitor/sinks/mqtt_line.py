@@ -105,7 +105,7 @@ class Line:
         try:
             writing = [number] if self._client.want_write() else []
             readable, _, _ = select.select([number, self._woken], writing, [], 0 if decoded else LOOK_S)
-        except ValueError:  # it is -1: who published found the connection lost, and closed it
+        except (OSError, ValueError):  # who published found the connection lost, and closed it
             return False
         with self._using:
             if self._woken in readable:
