@@ -112,6 +112,22 @@ def test_rows_whose_telegrams_were_dropped_stay(lived: Callable[[str], Path], tm
     assert rows_of(path) == before
 
 
+def test_a_damaged_block_beside_an_hour_that_came_twice_changes_no_row(tmp_path: Path) -> None:
+    """Which of both passes closed a row hangs on every reading of that time: without some of them nobody can tell."""
+    path = tmp_path / "history.sqlite"
+    life = Staged(path, "esmr5", BEGIN, [Scene("clock-hour", BEGIN + HOUR_S + 600, 3 * HOUR_S // 2)])
+    life.run(4 * HOUR_S, STEP_S)
+    life.recorder.close()
+    before = rows_of(path)
+    for number in range(1, 7):
+        (tmp_path / str(number)).mkdir()
+        one = copied(path, tmp_path / str(number))
+        with closing(sqlite3.connect(one)) as db, db:
+            assert db.execute("UPDATE archive SET block = x'00' WHERE rowid = ?", (number,)).rowcount == 1
+        ((_, made),) = again(one)
+        assert (made.others, rows_of(one)) == ({}, before)
+
+
 def test_verify_rebuilds_and_says_what_was_not_right(lived: Callable[[str], Path], tmp_path: Path) -> None:
     path = copied(lived("esmr5"), tmp_path)
     before = rows_of(path)

@@ -160,6 +160,19 @@ def test_days_are_the_meters_own(lived: Lived) -> None:
     assert None not in found["current_l1_a"]["mean"]
 
 
+def test_a_day_has_all_its_hours_when_summer_time_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    begin = int(datetime(2026, 3, 28, 22, tzinfo=UTC).timestamp())
+    life = Staged(tmp_path / "history.sqlite", "esmr5", begin)
+    life.run(26 * HOUR_S, 900)
+    life.recorder.close()
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as db:
+        days = db.execute('SELECT start, "end", samples FROM summary WHERE seconds = 86400 ORDER BY "end"').fetchall()
+    midnight = begin + HOUR_S
+    assert days[:2] == [(midnight - DAY_S, midnight, 4), (midnight, midnight + 23 * HOUR_S, 4 * 23)]
+    assert [start for start, *_ in days[2:]] == [midnight + 23 * HOUR_S]
+
+
 def test_hours_and_days_come_out_the_same_when_they_are_made_again(lived: Lived, tmp_path: Path) -> None:
     path = tmp_path / "again.sqlite"
     with closing(sqlite3.connect(lived.path)) as db, closing(sqlite3.connect(path)) as copy:
