@@ -150,7 +150,7 @@ def test_an_import_that_is_interrupted_has_taken_nothing(
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    def seal(*given: Any, **more: bool) -> int:
+    def seal(*given: Any, **more: Any) -> int:
         return sealed(*given, **more) if next(calls) != hours else interrupted()
 
     with monkeypatch.context() as broken:

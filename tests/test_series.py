@@ -160,6 +160,27 @@ def test_days_are_the_meters_own(lived: Lived) -> None:
     assert None not in found["current_l1_a"]["mean"]
 
 
+@pytest.mark.parametrize("step", [31, 90, 300])
+def test_a_slow_meter_draws_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Each of its readings begins where the one before ends, and so do its minutes; a pause is a gap all the same."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    begin = BEGIN + 7
+    life = Staged(tmp_path / "history.sqlite", "esmr5", begin)
+    life.run(3 * HOUR_S, step)
+    life.now, life._clock.now = life.now + HOUR_S, life._clock.now + HOUR_S
+    life.run(HOUR_S, step)
+    life.recorder._save(closed=False)
+    with closing(Queries(life.store.path, life.recorder.recent)) as queries:
+        for name, points in (("power_w", 2000), ("power_w", 200), ("voltage_l1_v", 2000), ("current_l1_a", 300)):
+            found = queries.series(METER, (name,), begin, life.now, points)
+            means, rows = found[name]["mean"], list(zip(found["start"], found["end"], strict=True))
+            assert means.count(None) == 1
+            assert max(end - start for (start, end), mean in zip(rows, means, strict=True) if mean is not None) < 900
+            assert all(end == start for (_, end), (start, _) in pairwise(rows))
+            assert rows[-1][1] >= life.now - step
+    life.recorder.close()
+
+
 def test_a_day_has_all_its_hours_when_summer_time_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     begin = int(datetime(2026, 3, 28, 22, tzinfo=UTC).timestamp())
