@@ -117,6 +117,18 @@ def test_tariffs_are_stacked_where_they_make_up_the_total_but_for_its_rounding(s
     assert page.evaluate(STACKS, [[0.39, 0.4], [0.384, 0.1], [0, 0.2]]) == ["energy_import_kwh"]
 
 
+def test_the_last_ten_minutes_of_a_slow_meter_are_a_line(settled: House, visit: Open) -> None:
+    page = visit(of=settled).page
+    gaps = """async (period) => {
+      const { Spark } = await import("/chart.js");
+      const spark = new Spark(document.createElement("div"));
+      spark.pace(period);
+      spark.reset([0, 60, 121, 400].map((at) => [at, 100]));
+      return spark.plot.data[1].filter((one) => one === null).length;
+    }"""
+    assert [page.evaluate(gaps, period) for period in (None, 10, 60)] == [3, 3, 1]
+
+
 def test_the_hover_tells_the_range_of_what_is_exported_too(settled: House, visit: Open) -> None:
     page = visit(of=settled, size=DESK, path="/#home/week/2026-03-29?show=power").page
     shown(page)

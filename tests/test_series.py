@@ -19,6 +19,7 @@ from p1monitor.live import Live
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading
+from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import parse
 from p1monitor.recorder import Queries
 from p1monitor.recorder.levels import DAY_S, HOUR_S
@@ -179,6 +180,28 @@ def test_a_slow_meter_draws_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert all(end == start for (_, end), (start, _) in pairwise(rows))
             assert rows[-1][1] >= life.now - step
     life.recorder.close()
+
+
+@pytest.mark.parametrize("points", [400, 20])
+def test_of_an_hour_that_came_twice_both_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, points: int) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    life = Staged(tmp_path / "history.sqlite", "esmr5", BEGIN, [Scene("clock-hour", BEGIN + HOUR_S, HOUR_S)])
+    life.run(4 * HOUR_S, 60)
+    readings = [decode(parse(Frame(frame))) for frame in life.frames]
+    with closing(Queries(life.store.path, life.recorder.recent)) as queries:
+        life.recorder._save(closed=False)
+        found: Any = queries.series(METER, ("power_l1_w",), BEGIN, BEGIN + 4 * HOUR_S, points)
+    life.recorder.close()
+    most = 0
+    for row, (start, end) in enumerate(zip(found["start"], found["end"], strict=True)):
+        told = [one.values["power_l1_w"].value for one in readings if one.at is not None and start < one.at.timestamp() <= end]
+        known = [float(str(one)) for one in told]
+        column = {part: found["power_l1_w"][part][row] for part in ("min", "mean", "max")}
+        assert column["min"] == (min(known) if known else None)
+        assert column["max"] == (max(known) if known else None)
+        assert column["mean"] == (pytest.approx(sum(known) / len(known)) if known else None)
+        most = max(most, len(known))
+    assert most >= 2
 
 
 def test_a_day_has_all_its_hours_when_summer_time_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,10 +149,11 @@ def singles(told: Told) -> tuple[list[int], list[Cells]]:
         places.append(len(edges) - 2)
     found: list[Cells] = []
     for numbers in told.numbers:
-        cells: Cells = {}  # where the meter's time repeats, the newest counts
+        cells: Cells = {}
         for row, one in zip(places, numbers, strict=True):
-            if one is not None:
-                cells[row] = Cell(1, one, one, one)
+            if one is not None:  # where the meter's time repeats, there are several
+                known = cells.get(row, Cell(0, one, one, 0))
+                cells[row] = Cell(known.readings + 1, min(known.least, one), max(known.most, one), known.total + one)
         found.append(cells)
     return edges, found
 
