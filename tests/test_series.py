@@ -173,7 +173,7 @@ def test_a_slow_meter_draws_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     life.recorder._save(closed=False)
     with closing(Queries(life.store.path, life.recorder.recent)) as queries:
         for name, points in (("power_w", 2000), ("power_w", 200), ("voltage_l1_v", 2000), ("current_l1_a", 300)):
-            found = queries.series(METER, (name,), begin, life.now, points)
+            found: Any = queries.series(METER, (name,), begin, life.now, points)
             means, rows = found[name]["mean"], list(zip(found["start"], found["end"], strict=True))
             assert means.count(None) == 1
             assert max(end - start for (start, end), mean in zip(rows, means, strict=True) if mean is not None) < 900
