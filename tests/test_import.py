@@ -30,6 +30,9 @@ from tests.test_verify import runs
 __all__ = ["folder", "lived", "old", "path"]  # fixtures
 
 T0 = int(NOON.timestamp())
+#: What the hours and days were like.
+SUMMARY = """SELECT seconds, "end", start, samples, names, hex(numbers) FROM summary JOIN summary_layout l ON l.id = layout
+    ORDER BY seconds, "end" """
 
 
 def log(begin: int, end: int, step: int = 30) -> bytes:
@@ -141,14 +144,14 @@ def test_an_import_that_is_interrupted_has_taken_nothing(
 ) -> None:
     """By Ctrl-C after so many hours are sealed, the last time while profiles are taken over."""
     (tmp_path / "a.log").write_bytes(log(-5 * HOUR_S, -3 * HOUR_S))
-    before, blocks = sums(lived), rows(lived, "SELECT * FROM archive")
+    before, blocks, hours_before = sums(lived), rows(lived, "SELECT * FROM archive"), rows(lived, SUMMARY)
     calls = itertools.count(1)
 
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    def seal(*given: Any) -> int:
-        return sealed(*given) if next(calls) != hours else interrupted()
+    def seal(*given: Any, **more: Any) -> int:
+        return sealed(*given, **more) if next(calls) != hours else interrupted()
 
     with monkeypatch.context() as broken:
         broken.setattr("p1monitor.care.logs.seal", seal)
@@ -156,10 +159,33 @@ def test_an_import_that_is_interrupted_has_taken_nothing(
             broken.setattr("p1monitor.care.merging._sums", interrupted)
         assert runs("import", "--history", lived, tmp_path / "a.log") == (130, "p1monitor: interrupted\n")
     assert (sums(lived), rows(lived, "SELECT * FROM archive")) == (before, blocks)
+    assert rows(lived, SUMMARY) == hours_before
     assert not list(lived.parent.glob(".import-*"))
     code, told = runs("import", "--history", lived, tmp_path / "a.log")
     assert (code, "240 kept" in told) == (0, True), told
     assert not list(faults(lived))
+    assert len(rows(lived, SUMMARY)) > len(hours_before)
+    assert_hours_are_those_of_their_telegrams(lived)
+
+
+def test_hours_whose_telegrams_were_dropped_are_not_counted_twice_when_those_come_again(lived: Path, tmp_path: Path) -> None:
+    out = tmp_path / "all.txt"
+    assert runs("export", "--telegrams", "--history", lived, "-o", out)[0] == 0
+    before = rows(lived, SUMMARY)
+    with closing(sqlite3.connect(lived)) as db, db:
+        assert db.execute("DELETE FROM archive WHERE rowid <= 2").rowcount == 2
+    code, told = runs("import", "--history", lived, out)
+    assert (code, " 0 kept" in told) == (0, False), told
+    assert rows(lived, SUMMARY) == before
+    assert_hours_are_those_of_their_telegrams(lived)
+
+
+def assert_hours_are_those_of_their_telegrams(history: Path) -> None:
+    before = rows(history, SUMMARY)
+    with closing(sqlite3.connect(history)) as db, db:
+        db.execute("DELETE FROM summary")
+    runs("verify", "--history", history, "--rebuild")
+    assert rows(history, SUMMARY) == before != []
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from p1monitor.p1.records import Reading
 from tests import pasthouse
 from tests.browser import CONTRAST, DESK, PHONE, Open, clock, house, visit
-from tests.viewing import READ, shown
+from tests.viewing import READ, part, shown
 from tests.webhouse import House
 
 __all__ = ["clock", "house", "visit"]  # fixtures
@@ -100,6 +100,45 @@ def test_what_is_shown_is_chosen_and_stays(settled: House, visit: Open, size: tu
     page.locator("#past-show").select_option("")
     expect(page).not_to_have_url(re.compile("show="))
     expect(page.locator("#past-legend .unit")).to_have_text("kWh")
+
+
+#: The stacks of two bars, of a total and two tariffs.
+STACKS = """async ([total, one, two]) => {
+  const { Span } = await import("/spans.js");
+  const electricity = { energy_import_kwh: total, energy_import_t1_kwh: one, energy_import_t2_kwh: two };
+  return new Span({ period: "week", edges: [0, 3600, 7200], local: [], steps: { electricity } }).flows.map(({ name }) => name);
+}"""
+
+
+def test_tariffs_are_stacked_where_they_make_up_the_total_but_for_its_rounding(settled: House, visit: Open) -> None:
+    page = visit(of=settled).page
+    both = ["energy_import_t1_kwh", "energy_import_t2_kwh"]
+    assert page.evaluate(STACKS, [[0.39, 0.181], [0.384, 0.005], [0, 0.182]]) == both
+    assert page.evaluate(STACKS, [[0.39, 0.4], [0.384, 0.1], [0, 0.2]]) == ["energy_import_kwh"]
+
+
+def test_the_last_ten_minutes_of_a_slow_meter_are_a_line(settled: House, visit: Open) -> None:
+    page = visit(of=settled).page
+    gaps = """async (period) => {
+      const { Spark } = await import("/chart.js");
+      const spark = new Spark(document.createElement("div"));
+      spark.pace(period);
+      spark.reset([0, 60, 121, 400].map((at) => [at, 100]));
+      return spark.plot.data[1].filter((one) => one === null).length;
+    }"""
+    assert [page.evaluate(gaps, period) for period in (None, 10, 60)] == [3, 3, 1]
+
+
+def test_the_hover_tells_the_range_of_what_is_exported_too(settled: House, visit: Open) -> None:
+    page = visit(of=settled, size=DESK, path="/#home/week/2026-03-29?show=power").page
+    shown(page)
+    over, told = page.locator("#past-over"), []
+    for quarter in range(52, 64):
+        page.mouse.move(*part(page, (6 * 96 + quarter) / (7 * 96 - 4)))
+        if match := re.search(r" (\S+) W +· +(\S+) to (\S+) W", over.inner_text()):
+            told.append([float(one.replace("−", "-").replace(",", "")) for one in match.groups()])
+    assert any(mean < 0 for mean, _, _ in told)
+    assert all(least <= mean <= most and least < most for mean, least, most in told)
 
 
 def test_the_month_leads_to_its_report(settled: House, visit: Open) -> None:

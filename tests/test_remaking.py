@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from p1monitor.afresh import rated
 from p1monitor.cli import main
 from p1monitor.p1.scenes import Scene
-from p1monitor.recorder import Store
+from p1monitor.recorder import Queries, Store
 from p1monitor.recorder.journal import path_of
 from p1monitor.recorder.rebuild import Made
 from p1monitor.recorder.remaking import How, remade
@@ -110,6 +110,40 @@ def test_rows_whose_telegrams_were_dropped_stay(lived: Callable[[str], Path], tm
     assert made.others == {}
     assert made.rows < sum(len(rows) for rows in before.values()) * 0.8
     assert rows_of(path) == before
+
+
+def test_a_damaged_block_beside_an_hour_that_came_twice_changes_no_row(tmp_path: Path) -> None:
+    """Which of both passes closed a row hangs on every reading of that time: without some of them nobody can tell."""
+    path = tmp_path / "history.sqlite"
+    life = Staged(path, "esmr5", BEGIN, [Scene("clock-hour", BEGIN + HOUR_S + 600, 3 * HOUR_S // 2)])
+    life.run(4 * HOUR_S, STEP_S)
+    life.recorder.close()
+    before = rows_of(path)
+    for number in range(1, 7):
+        (tmp_path / str(number)).mkdir()
+        one = copied(path, tmp_path / str(number))
+        with closing(sqlite3.connect(one)) as db, db:
+            assert db.execute("UPDATE archive SET block = x'00' WHERE rowid = ?", (number,)).rowcount == 1
+        ((_, made),) = again(one)
+        assert (made.others, rows_of(one)) == ({}, before)
+
+
+def test_a_minute_that_lacks_in_an_hour_that_comes_twice_makes_no_register_go_back(tmp_path: Path) -> None:
+    """The quarter keeps what it was closed with, so its minutes have to."""
+    path, scenes = tmp_path / "history.sqlite", [Scene("clock-hour", BEGIN + HOUR_S, 6100)]
+    life = Staged(path, "esmr5", BEGIN, scenes)
+    life.run(2 * HOUR_S, STEP_S)
+    life.recorder.close()
+    life = Staged(path, "esmr5", life.now + 60, scenes)
+    life.run(2 * HOUR_S, STEP_S)
+    life.recorder.close()
+    before = rows_of(path)
+    assert list(faults(path)) == []
+    with closing(Queries(path)) as queries:
+        steps = queries.steps(METER, range(BEGIN, BEGIN + 4 * HOUR_S, 60))["electricity"]["energy_import_kwh"]
+    assert min(one for one in steps if one is not None) == 0
+    ((_, made),) = again(path)
+    assert (made.others, rows_of(path)) == ({}, before)
 
 
 def test_verify_rebuilds_and_says_what_was_not_right(lived: Callable[[str], Path], tmp_path: Path) -> None:

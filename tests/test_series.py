@@ -19,6 +19,7 @@ from p1monitor.live import Live
 from p1monitor.p1.frames import Frame
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading
+from p1monitor.p1.scenes import Scene
 from p1monitor.p1.telegram import parse
 from p1monitor.recorder import Queries
 from p1monitor.recorder.levels import DAY_S, HOUR_S
@@ -158,6 +159,62 @@ def test_days_are_the_meters_own(lived: Lived) -> None:
     assert [end - start for start, end in zip(found["start"], found["end"], strict=True)] == [DAY_S, DAY_S + HOUR_S, DAY_S]
     assert [found["start"][0] % DAY_S, found["end"][-1] % DAY_S] == [22 * HOUR_S, 23 * HOUR_S]
     assert None not in found["current_l1_a"]["mean"]
+
+
+@pytest.mark.parametrize("step", [31, 90, 300])
+def test_a_slow_meter_draws_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Each of its readings begins where the one before ends, and so do its minutes; a pause is a gap all the same."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    begin = BEGIN + 7
+    life = Staged(tmp_path / "history.sqlite", "esmr5", begin)
+    life.run(3 * HOUR_S, step)
+    life.now, life._clock.now = life.now + HOUR_S, life._clock.now + HOUR_S
+    life.run(HOUR_S, step)
+    life.recorder._save(closed=False)
+    with closing(Queries(life.store.path, life.recorder.recent)) as queries:
+        for name, points in (("power_w", 2000), ("power_w", 200), ("voltage_l1_v", 2000), ("current_l1_a", 300)):
+            found: Any = queries.series(METER, (name,), begin, life.now, points)
+            means, rows = found[name]["mean"], list(zip(found["start"], found["end"], strict=True))
+            assert means.count(None) == 1
+            assert max(end - start for (start, end), mean in zip(rows, means, strict=True) if mean is not None) < 900
+            assert all(end == start for (_, end), (start, _) in pairwise(rows))
+            assert rows[-1][1] >= life.now - step
+    life.recorder.close()
+
+
+@pytest.mark.parametrize("points", [400, 20])
+def test_of_an_hour_that_came_twice_both_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, points: int) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    life = Staged(tmp_path / "history.sqlite", "esmr5", BEGIN, [Scene("clock-hour", BEGIN + HOUR_S, HOUR_S)])
+    life.run(4 * HOUR_S, 60)
+    readings = [decode(parse(Frame(frame))) for frame in life.frames]
+    with closing(Queries(life.store.path, life.recorder.recent)) as queries:
+        life.recorder._save(closed=False)
+        found: Any = queries.series(METER, ("power_l1_w",), BEGIN, BEGIN + 4 * HOUR_S, points)
+    life.recorder.close()
+    most = 0
+    for row, (start, end) in enumerate(zip(found["start"], found["end"], strict=True)):
+        told = [one.values["power_l1_w"].value for one in readings if one.at is not None and start < one.at.timestamp() <= end]
+        known = [float(str(one)) for one in told]
+        column = {part: found["power_l1_w"][part][row] for part in ("min", "mean", "max")}
+        assert column["min"] == (min(known) if known else None)
+        assert column["max"] == (max(known) if known else None)
+        assert column["mean"] == (pytest.approx(sum(known) / len(known)) if known else None)
+        most = max(most, len(known))
+    assert most >= 2
+
+
+def test_a_day_has_all_its_hours_when_summer_time_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    begin = int(datetime(2026, 3, 28, 22, tzinfo=UTC).timestamp())
+    life = Staged(tmp_path / "history.sqlite", "esmr5", begin)
+    life.run(26 * HOUR_S, 900)
+    life.recorder.close()
+    with closing(sqlite3.connect(tmp_path / "history.sqlite")) as db:
+        days = db.execute('SELECT start, "end", samples FROM summary WHERE seconds = 86400 ORDER BY "end"').fetchall()
+    midnight = begin + HOUR_S
+    assert days[:2] == [(midnight - DAY_S, midnight, 4), (midnight, midnight + 23 * HOUR_S, 4 * 23)]
+    assert [start for start, *_ in days[2:]] == [midnight + 23 * HOUR_S]
 
 
 def test_hours_and_days_come_out_the_same_when_they_are_made_again(lived: Lived, tmp_path: Path) -> None:

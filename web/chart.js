@@ -4,6 +4,7 @@ import { fixed, timeOfDay } from "./format.js";
 
 const DAY_MIN = 1440;
 const RECENT_S = 600;
+const GAP_S = 35; // more than three telegrams of a meter that sends every ten seconds
 
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -189,7 +190,13 @@ function hours(width) {
 export class Spark {
   constructor(box) {
     this.points = [];
+    this.gap = GAP_S;
     this.plot = new Plot(box, () => this.options(), [[], [], []]);
+  }
+
+  /** How often the meter sends, as the daemon has seen it. */
+  pace(seconds) {
+    this.gap = Math.max(GAP_S, 3.5 * (seconds ?? 0));
   }
 
   /** Starts again from what the daemon remembers. */
@@ -212,7 +219,7 @@ export class Spark {
     const times = [], values = [];
     let before = null;
     for (const [at, power] of this.points) {
-      if (before !== null && at - before > 35) { // three telegrams of the slowest meter: a gap is a gap
+      if (before !== null && at - before > this.gap) {
         times.push(before + 1);
         values.push(null);
       }

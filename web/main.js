@@ -75,6 +75,7 @@ async function status() {
   await quietly(async () => {
     const { meters, sinks } = (await ask("status", page.meter)).told;
     page.health = meters?.[page.meter] ?? null;
+    spark.pace(page.health?.period_s);
     page.kept = sinks?.recorder ?? null;
     view.showLink(page);
     if (came === null) view.showWaiting(page.health?.source);

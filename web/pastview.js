@@ -86,7 +86,8 @@ export function showOver(span, at, series, flows, volumes, choice) {
     const row = series?.end.findIndex((end) => end > at) ?? -1;
     const known = row >= 0 && series.start[row] <= at ? series.power_w : null;
     parts[0] += `  ${fixed(known?.mean[row])} W`;
-    if (known && known.max[row] - known.mean[row] >= 1) parts.push(`up to ${fixed(known.max[row])} W`);
+    const [least, most] = ["min", "max"].map((part) => fixed(known?.[part][row]));
+    if (least !== most) parts.push(`${least} to ${most} W`);
   } else {
     parts.push(span.nameOf([span.edges[bar], span.edges[bar + 1]]));
     if (choice.volume) parts.push(`${choice.label} ${fixed(choice.volume.steps[bar], 2)} ${choice.unit}`);

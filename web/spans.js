@@ -6,6 +6,7 @@ const QUARTER_S = 900, MINUTE_S = 60, HOUR_S = 3600;
 const FINE_S = 3 * HOUR_S; // a window so narrow is brushed by minutes
 const TICKS_S = [300, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200];
 const HOURLY = ["day", "week"];
+const ROUNDED = 0.02; // kWh, and share of a bar: each register is rounded for itself, and one may be told a little later than the other
 const MOST_SHADES = 3; // of a stack: what is beyond them looks like the last
 const formats = new Map();
 
@@ -152,7 +153,7 @@ export class Span {
     return ["import", "export"].flatMap((flow) => {
       const total = registers[`energy_${flow}_kwh`];
       const rates = Object.keys(registers).filter((name) => new RegExp(`^energy_${flow}_t\\d_kwh$`).test(name)).filter((name) => registers[name].some((step) => step > 0));
-      const whole = !total || total.every((step, bar) => step === null || Math.abs(rates.reduce((sum, name) => sum + (registers[name][bar] ?? 0), 0) - step) < 0.0015);
+      const whole = !total || total.every((step, bar) => step === null || Math.abs(rates.reduce((sum, name) => sum + (registers[name][bar] ?? 0), 0) - step) < ROUNDED + ROUNDED * step);
       const shown = rates.length > 0 && whole ? rates : total?.some((step) => step > 0 || flow === "import") ? [`energy_${flow}_kwh`] : [];
       const several = Object.keys(registers).filter((name) => name.startsWith(`energy_${flow}_t`)).length > 1;
       return shown.map((name) => {

@@ -179,4 +179,3 @@ def _iso(at: int, offset: int) -> str:
 _FORMS: Mapping[str, Callable[[Iterable[_Row]], Iterator[bytes]]] = MappingProxyType(
     {"csv": _csv, "jsonl": _jsonl, "influx": _influx}
 )
-FORMS = tuple(_FORMS)

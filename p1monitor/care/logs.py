@@ -18,7 +18,7 @@ from p1monitor.p1.frames import Frame, new
 from p1monitor.p1.reading import decode
 from p1monitor.p1.records import Reading, Received
 from p1monitor.p1.telegram import parse
-from p1monitor.recorder import Store
+from p1monitor.recorder import Store, summaries
 from p1monitor.recorder.block_rows import stored_shapes
 from p1monitor.recorder.blocks import Block
 from p1monitor.recorder.blocks import read as unpacked
@@ -31,6 +31,8 @@ from p1monitor.recorder.packing import READINGS_MOST
 NUMBERS = 10**9
 #: Bytes read at once.
 PIECE = 64 * 1024
+#: No local day that a moment lies in begins or ends farther away: 25 hours, and the hour of a block.
+AROUND_S = 26 * HOUR_S
 #: The years in which there were P1 ports: a stamp before that is of a meter whose clock was never set.
 FIRST_S = 1_167_606_000
 
@@ -95,6 +97,12 @@ class Logs:
         self._ledger.write()
         self._ledger.written()
 
+    def sum_up(self) -> None:
+        """What their hours and days were like, with all that is kept of them; in the transaction that takes over the profiles."""
+        if self.told.start is not None:
+            number, span = self._store.meter(self._meter), (self.told.start, self.told.end)
+            summaries.made_again(self._store, number, _packed(self._store, number, *span), stored_shapes(self._store), span)
+
     def undo(self) -> None:
         """Take the blocks out again: without their profiles they are half an import."""
         with self._store.transaction():
@@ -128,10 +136,17 @@ class Logs:
         there = set(_there(self._store, self._meter, self._hour))
         new = [kept for kept in self._hour if (kept.at, kept.frame) not in there and (kept.at, kept.frame) not in self._waiting]
         with self._store.transaction():
-            self.told.kept += seal(self._store, self._meter, new)
+            self.told.kept += seal(self._store, self._meter, new, summed=False)
         self._hour = []
         self._ledger.write()
         self._ledger.written()
+
+
+def _packed(store: Store, meter: int, start: int, end: int) -> Iterator[Block]:
+    """The blocks of a time, and of the whole days around it."""
+    sql = "SELECT rowid FROM archive WHERE meter = ? AND start BETWEEN ? AND ?"
+    for (row,) in store.execute(sql, (meter, start - AROUND_S, end + AROUND_S)).fetchall():
+        yield Block(*store.execute("SELECT format, block FROM archive WHERE rowid = ?", (row,)).fetchone())
 
 
 def first_number(store: Store) -> int:

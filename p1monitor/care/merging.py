@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from p1monitor.care.incoming import ABSOLUTE, Incoming
@@ -73,8 +73,8 @@ class _Side(NamedTuple):
         return best(found, key=lambda one: (one.at, len(one.registers) * (-1 if order == "ASC" else 1))) if found else None
 
 
-def merge(store: Store, incoming: Incoming) -> list[Taken]:
-    """Take over what is in the incoming store."""
+def merge(store: Store, incoming: Incoming, besides: Callable[[], object] = lambda: None) -> list[Taken]:
+    """Take over what is in the incoming store; `besides` is done in the same transaction."""
     incoming.done()
     absolute = incoming.store.noted(ABSOLUTE) is not None
     with store.beside(incoming.path, "incoming") as db:
@@ -88,6 +88,7 @@ def merge(store: Store, incoming: Incoming) -> list[Taken]:
                 for number, meter, role, medium in db.execute(sql).fetchall()
                 for one in _device(store, (here, there), number, (meter, role, medium), absolute=absolute)
             ]
+            besides()
         store.next_segment = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM main.segment").fetchone()[0])
     return taken
 

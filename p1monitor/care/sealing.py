@@ -9,8 +9,11 @@ from p1monitor.recorder.block_rows import Span, begun, put, stored_shapes
 from p1monitor.recorder.kept import Kept
 
 
-def seal(store: Store, meter: str, readings: Sequence[Kept]) -> int:
-    """Blocks of those that are in none, in their order; inside a transaction. How many readings were stored comes back."""
+def seal(store: Store, meter: str, readings: Sequence[Kept], *, summed: bool = True) -> int:
+    """Blocks of those that are in none, in their order; inside a transaction. How many readings were stored comes back.
+
+    Without `summed` what their hours were like is to be told later.
+    """
     number, shapes = store.meter(meter), stored_shapes(store)
     missing = _missing(store, number, readings)
     parts: list[tuple[Span, list[Kept]]] = []
@@ -21,7 +24,7 @@ def seal(store: Store, meter: str, readings: Sequence[Kept]) -> int:
         span.add(kept)
         some.append(kept)
     for span, some in parts:
-        put(store, meter, span, blocks.made(some, shapes), shapes)
+        put(store, meter, span, blocks.made(some, shapes), shapes, summed=summed)
     return len(missing)
 
 

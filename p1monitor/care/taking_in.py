@@ -100,7 +100,7 @@ def _telegrams(
     logs = Logs(store, incoming, meter, wishes.profile, levels, waiting)
     try:
         logs.read(paths, progress)
-        taken = merge(store, incoming)
+        taken = merge(store, incoming, logs.sum_up)
     except BaseException:  # Ctrl-C too
         logs.undo()
         raise

@@ -48,8 +48,8 @@ def stored_shapes(store: Store) -> Shapes:
     return Shapes(store.execute("SELECT id, template FROM shape").fetchall())
 
 
-def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes) -> None:
-    """Store a block, the shapes that are new with it, and what its hour was like; inside a transaction."""
+def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes, *, summed: bool = True) -> None:
+    """Store a block, the shapes that are new with it, and, if it is to be, what its hour was like; inside a transaction."""
     number = store.meter(meter)
     for shape in shapes.new():
         store.execute("INSERT INTO shape VALUES (?, ?)", shape)
@@ -58,4 +58,5 @@ def put(store: Store, meter: str, span: Span, block: Block, shapes: Shapes) -> N
     (nth,) = store.execute(before, (number, span.hour * HOUR_S, (span.hour + 1) * HOUR_S)).fetchone()
     row = (number, span.hour, nth, span.first, span.last, span.start, span.end, span.readings, len(block.content), *block)
     store.execute("INSERT INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    summaries.add(store, number, block, shapes)
+    if summed:
+        summaries.add(store, number, block, shapes)

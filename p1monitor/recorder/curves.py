@@ -16,8 +16,6 @@ from p1monitor.recorder.register_rows import Register
 from p1monitor.recorder.series import Axis, Cells, answer, even, fewer, folded, singles
 from p1monitor.recorder.told import Told, together
 
-#: A reading says nothing of the time before it if the one before came longer ago.
-GAP_S = 30
 #: How often readings come is seen from so many of them.
 BEATS = 1000
 
@@ -47,7 +45,7 @@ def series(
     plan = _plan(asked, recent, names, (end - start) / points)
     parts = list(_readings(asked, recent, plan.single))
     if plan.length == READINGS.seconds and sum(len(part.at) for part in parts) <= points:
-        edges, rows = singles(together(parts, len(plan.single)), GAP_S)
+        edges, rows = singles(together(parts, len(plan.single)))
         axis, numbers = Axis(edges), dict(zip(plan.single, rows, strict=True))
     else:
         axis = _axis(asked, plan, max((part.at for part in parts), key=len, default=()), points)
@@ -116,7 +114,9 @@ def _axis(asked: Question, plan: Plan, at: Sequence[int], points: int) -> Axis:
         if len(midnights) > 1:
             return fewer(midnights, points)
     if plan.length > READINGS.seconds:
-        return even(asked.start, asked.end, plan.length, points)
+        found = even(asked.start, asked.end, plan.length, points)
+        # A meter may send more seldom than once a minute.
+        return found._replace(gap=max(found.gap, levels_of.longest(asked) - plan.length + 1))
     beat = min(filter(None, map(sub, at[1:BEATS], at)), default=1)
     found = even(asked.start, asked.end, beat, points)
     # Readings need no whole rows: the first one begins where the question does, the last one ends there.

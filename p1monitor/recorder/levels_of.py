@@ -20,6 +20,8 @@ from p1monitor.recorder.series import Axis, Cell, Cells, Line, gathered
 
 #: A table has single readings no longer than this: a day's 25 blocks are what an answer may unpack.
 READINGS_MOST_S = 25 * HOUR_S
+#: How long minutes are is seen from so many of them.
+ROWS_LOOKED_AT = 1000
 
 
 class Question(NamedTuple):
@@ -100,6 +102,13 @@ def first_row(asked: Question, level: Level) -> tuple[int, int] | None:
     return found
 
 
+def longest(asked: Question) -> int:
+    """How long the rows of minutes are in a span, of the first of them: of a slow meter one reaches over several minutes."""
+    sql = """SELECT coalesce(max("end" - start), 0) FROM (SELECT start, "end" FROM minute WHERE device = ? AND "end" > ?
+        AND start < ? AND samples > 0 ORDER BY "end" LIMIT ?)"""
+    return int(asked.db.execute(sql, (asked.device, asked.start, asked.end, ROWS_LOOKED_AT)).fetchone()[0])
+
+
 def days(asked: Question) -> list[int]:
     """The midnights of the days of a span, by the meter's local time."""
     sql = 'SELECT start, "end" FROM daily_profile WHERE device = ? AND "end" > ? AND start < ?'
@@ -112,8 +121,8 @@ def cells(asked: Question, level: Level, name: str, axis: Axis, newest: Iterable
     if level.table == "summary":
         lines = summaries.extents(asked.db, asked.meter, level.seconds, name, asked.start, asked.end)
         return gathered(chain(lines, newest), axis.edges)
-    where = f'FROM {level.table} WHERE device = ? AND "end" > ? AND start < ? AND {level.fields[0]} > 0'
-    bound = (asked.device, asked.start, asked.end)
+    where = f'FROM {level.table} WHERE device = ? AND "end" > ? AND "end" <= ? AND {level.fields[0]} > 0'
+    bound = (asked.device, asked.start, axis.edges[-1])
     count, least, most, total = level.fields
     if axis.width:
         sums = f"sum({count}), min({least}), max({most}), sum({total})"

@@ -8,7 +8,8 @@ as they are; so do events and single captures: the observer makes them, and the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from p1monitor.p1.records import Reading
 from p1monitor.recorder.ledger import Ledger, Stamp
 from p1monitor.recorder.levels import Level
+from p1monitor.recorder.reading_back import EVER
 from p1monitor.recorder.rows import EVERY, Table
 from p1monitor.recorder.store import Store
 
@@ -34,42 +36,58 @@ class Made(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """Between two moments no readings were kept, though some were recorded; None: for ever."""
+    """Between two moments no readings were kept, though some were recorded."""
 
-    after: int | None
-    before: int | None
+    after: int
+    before: int
 
 
-def rebuild(store: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int = 1) -> Made:
-    """Make the profiles of one meter again, of readings in order of their sequence."""
+class _Told(NamedTuple):
+    """What was kept has these ends."""
+
+    last: int  #: number of the newest reading
+    edges: Sequence[Edge]  #: where numbers are missing between two
+    end: Edge
+    repeats: Sequence[Edge]  #: between which moments the meter's time came again
+
+
+def rebuild(
+    store: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int = 1, lost: Sequence[Edge] = ()
+) -> Made:
+    """Make the profiles of one meter again, of readings in order of their sequence.
+
+    `lost` may grow while they are read: the times of readings that were recorded and cannot be read.
+    """
     with TemporaryDirectory(dir=store.path.parent) as folder:
         path = Path(folder) / "again.sqlite"
         fresh = Store(path)
         try:
-            edges = _told(fresh, meter, readings, load, billing_day, store)
+            told = _told(fresh, meter, readings, load, billing_day, lost)
         finally:
             fresh.close()
-        return Made(0, {}) if edges is None else _swapped(store, meter, path, edges)
+        return Made(0, {}) if told is None else _swapped(store, meter, path, told, lost)
 
 
-def _told(fresh: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int, store: Store) -> list[Edge] | None:
-    """Enter all of them into a store of its own; the edges of what was kept."""
+def _told(fresh: Store, meter: str, readings: Iterable[Again], load: Level, billing_day: int, lost: Sequence[Edge]) -> _Told | None:
+    """Enter all of them into a store of its own."""
     ledger = Ledger(fresh, meter, load, billing_day)
-    edges: list[Edge] = []
-    last_seq, last_at = 0, None
+    edges, repeats = list[Edge](), list[Edge]()
+    last_seq, last_at, newest, known = 0, EVER[0], EVER[0], 0
     for number, (reading, stamp) in enumerate(readings, 1):
+        moments, known = [stamp.at, *chain(*lost[known:])], len(lost)
         if reading.seq != last_seq + 1:  # the very first reading has number 1
-            edges.append(Edge(last_at, stamp.at))
+            edges.append(Edge(min(last_at, *moments), max(last_at, *moments)))
+        if min(moments) < last_at or stamp.at < max(moments):
+            repeats.append(Edge(min(moments), max(newest, *moments)))
         ledger.enter(reading, stamp)
-        last_seq, last_at = reading.seq, stamp.at
+        last_seq, last_at, newest = reading.seq, stamp.at, max(newest, *moments)
         if number % SAVE_EVERY == 0:
             _save(fresh, ledger)
-    if last_at is None:
+    if last_at == EVER[0]:
         return None
-    if last_seq < store.recorded(meter):
-        edges.append(Edge(last_at, None))
     _save(fresh, ledger)
-    return edges
+    end = Edge(min([last_at, *chain(*lost[known:])]), EVER[1])
+    return _Told(last_seq, edges, end, repeats)
 
 
 def _save(fresh: Store, ledger: Ledger) -> None:
@@ -78,7 +96,7 @@ def _save(fresh: Store, ledger: Ledger) -> None:
     ledger.written()
 
 
-def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> Made:
+def _swapped(store: Store, meter: str, path: Path, told: _Told, lost: Sequence[Edge]) -> Made:
     with store.beside(path, "again") as db:
         number = {"meter": meter}
         # Rows that were made again belong to the segments that are there: the newest that had begun.
@@ -91,7 +109,10 @@ def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> Made:
                 JOIN main.meter m ON m.id = d.meter WHERE m.name = :meter""",
             number,
         )
-        whole = " AND ".join(["1", *(_apart(edge) for edge in edges if _lost(db, meter, edge))])
+        missing = [*lost, *(edge for edge in told.edges if _lost(db, meter, edge))]
+        if told.last < store.recorded(meter):
+            missing.append(told.end)
+        whole = " AND ".join(["1", *(_apart(_widened(edge, told.repeats)) for edge in missing)])
         count, others = 0, dict[str, int]()
         with store.transaction():
             for table in EVERY.values():
@@ -105,12 +126,11 @@ def _swapped(store: Store, meter: str, path: Path, edges: list[Edge]) -> Made:
 
 def _lost(db: sqlite3.Connection, meter: str, edge: Edge) -> bool:
     """Whether readings are missing there; after a kill some numbers were only never given."""
-    if edge.after is None or edge.before is None:
+    if edge.after == EVER[0]:
         return True
     many = """SELECT sum(p.samples) FROM {0}.load_profile p JOIN {0}.device d ON d.id = p.device JOIN {0}.meter m ON m.id = d.meter
         WHERE m.name = ? AND p."end" >= ? AND p.start <= ?"""
-    near = meter, min(edge), max(edge)  # type: ignore[type-var]  # neither is None
-    there, again = (db.execute(many.format(one), near).fetchone()[0] for one in ("main", "again"))
+    there, again = (db.execute(many.format(one), (meter, *edge)).fetchone()[0] for one in ("main", "again"))
     return bool(there != again)
 
 
@@ -150,6 +170,14 @@ def _quoted(column: str) -> str:
 
 def _apart(edge: Edge) -> str:
     """SQL of a row that lies wholly on one side of an edge."""
-    before = "0" if edge.after is None else f'"end" < {edge.after}'
-    after = "0" if edge.before is None else f"start > {edge.before}"
-    return f"({before} OR {after})"
+    return f"""("end" < {edge.after} OR start > {edge.before})"""
+
+
+def _widened(edge: Edge, repeats: Sequence[Edge]) -> Edge:
+    """An edge, and all of the times that came twice and reach into it: whose registers a row has there hangs on every reading."""
+    while touched := [one for one in repeats if one.after <= edge.before and one.before >= edge.after]:
+        wide = Edge(min(edge.after, *(one.after for one in touched)), max(edge.before, *(one.before for one in touched)))
+        if wide == edge:
+            break
+        edge = wide
+    return edge

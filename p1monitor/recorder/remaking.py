@@ -19,7 +19,7 @@ from p1monitor.recorder.ledger import Stamp
 from p1monitor.recorder.levels import load_profile
 from p1monitor.recorder.opening import StoreError, sentence
 from p1monitor.recorder.reading_back import Past
-from p1monitor.recorder.rebuild import Again, Made, rebuild
+from p1monitor.recorder.rebuild import Again, Edge, Made, rebuild
 from p1monitor.recorder.store import Store
 
 #: Takes the readings of one meter in their order, with the time of their stamps; gives the rows of power quality that they end.
@@ -48,9 +48,10 @@ def remade(
     with closing(Past(store.path)) as past:
         for meter in past.archived():
             known = how(meter)
-            again = _again(past, meter, store.recorded(meter), known.profile, rater(), progress)
+            lost: list[Edge] = []
+            again = _again(_kept(past, meter, lost, progress), meter, store.recorded(meter), known.profile, rater())
             try:
-                made = rebuild(store, meter, again, load, known.billing_day)
+                made = rebuild(store, meter, again, load, known.billing_day, lost)
                 with store.transaction():
                     changed = summaries.made_again(store, store.meter(meter), past.packed(meter), past.shapes)
                 yield meter, made._replace(others={**made.others, **({"summary": changed} if changed else {})})
@@ -70,14 +71,14 @@ def rebuilt(
                 yield f"{meter}: {rows} rows of {table} were not what the telegrams say; they are now"
 
 
-def _again(past: Past, meter: str, recorded: int, profile: str, rate: Rater, progress: Progress) -> Iterator[Again]:
-    for kept in _kept(past, meter, progress):
+def _again(found: Iterator[Kept], meter: str, recorded: int, profile: str, rate: Rater) -> Iterator[Again]:
+    for kept in found:
         if kept.seq <= recorded:
             one = reading(kept, profile, meter)
             yield one._replace(quality=rate(one, kept.at)), Stamp(kept.at, kept.offset, kept.status)
 
 
-def _kept(past: Past, meter: str, progress: Progress) -> Iterator[Kept]:
+def _kept(past: Past, meter: str, lost: list[Edge], progress: Progress) -> Iterator[Kept]:
     after = past.archived()
     rows = past.rows(meter)
     for number, row in enumerate(rows, 1):
@@ -85,5 +86,5 @@ def _kept(past: Past, meter: str, progress: Progress) -> Iterator[Kept]:
         try:
             yield from past.block(row)
         except BlockError:
-            continue
+            lost.append(Edge(row.start, row.end))
     yield from (kept for name, kept in past.journal(after) if name == meter)

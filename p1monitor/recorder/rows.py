@@ -186,6 +186,11 @@ def known_sql(name: str) -> str:
     return f'SELECT 1 FROM {name} WHERE device = ? AND "{table.order}" = ?{which} AND registers_at IS NOT NULL'
 
 
+#: The row of the load profile that a moment lies in, if it has registers: device, moment, moment.
+QUARTER_SQL = """SELECT segment, "end" FROM load_profile WHERE device = ? AND "end" >= ? AND start < ? AND registers_at IS NOT NULL
+    ORDER BY "end" LIMIT 1"""
+
+
 @cache
 def disown_sql(name: str) -> str:
     """Take the registers of later rows away where they are behind: device, key, [register's name,] segment, registers.

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple, cast
 
+from p1monitor.recorder.clockwork import TELEGRAMS
 from p1monitor.recorder.told import Told
 
 Number = float | int | None
 #: A minimum, a mean and a maximum, in the name's unit.
 Triple = tuple[Number, Number, Number]
 _NOTHING: Triple = (None, None, None)
+
+
+#: A reading says nothing of the time before it if the one before came longer ago; of a slow meter, than so many of its periods.
+GAP_S = 30
 
 
 class Cell(NamedTuple):
@@ -108,7 +114,7 @@ def answer(names: Sequence[str], axis: Axis, cells: Sequence[Cells]) -> dict[str
             starts.append(ends[-1])
             ends.append(edges[index])
             rows.append(None)
-        starts.append(edges[index])
+        starts.append(ends[-1] if ends else edges[index])  # what comes more seldom than rows reaches back to the one before
         ends.append(edges[index + 1])
         rows.append(index)
     told: dict[str, object] = {"start": starts, "end": ends}
@@ -128,9 +134,12 @@ def columns_of(triples: Iterable[Triple]) -> Mapping[str, Sequence[Number]]:
     return {"min": least, "mean": mean, "max": most}
 
 
-def singles(told: Told, gap_s: int) -> tuple[list[int], list[Cells]]:
+def singles(told: Told) -> tuple[list[int], list[Cells]]:
     """Each reading as a row, from the one before if that is near: edges, and the rows of each name."""
     edges, places = list[int](), list[int]()
+    pauses = sorted(now - before for before, now in pairwise(told.at) if now > before)
+    usual = pauses[len(pauses) // 2] if pauses else 0
+    gap_s = max(GAP_S, TELEGRAMS.periods * min(usual, TELEGRAMS.period_most))
     for at in told.at:
         near = bool(edges) and at - edges[-1] <= gap_s
         if not near and (not edges or at - 1 > edges[-1]):
@@ -140,10 +149,11 @@ def singles(told: Told, gap_s: int) -> tuple[list[int], list[Cells]]:
         places.append(len(edges) - 2)
     found: list[Cells] = []
     for numbers in told.numbers:
-        cells: Cells = {}  # where the meter's time repeats, the newest counts
+        cells: Cells = {}
         for row, one in zip(places, numbers, strict=True):
-            if one is not None:
-                cells[row] = Cell(1, one, one, one)
+            if one is not None:  # where the meter's time repeats, there are several
+                known = cells.get(row, Cell(0, one, one, 0))
+                cells[row] = Cell(known.readings + 1, min(known.least, one), max(known.most, one), known.total + one)
         found.append(cells)
     return edges, found
 

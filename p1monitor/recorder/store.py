@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 from p1monitor.p1.records import Event, QualityRow
 from p1monitor.recorder import event_book, quality_rows
+from p1monitor.recorder.levels import MINUTE
 from p1monitor.recorder.opening import StoreError, claimed, opened
 from p1monitor.recorder.profiles import Increment, Sample
-from p1monitor.recorder.rows import TABLES, captured, disown_sql, known_sql, newest, statement, values
+from p1monitor.recorder.rows import QUARTER_SQL, TABLES, captured, disown_sql, known_sql, newest, statement, values
 
 #: Minute rows are kept for two years, at some 37 MB a year and one page in each save; single captures for two days.
 MINUTES_S, CAPTURES_S = 731 * 86_400, 2 * 86_400
@@ -215,15 +216,17 @@ class Store:
             self._newest[place] = span.key if _follows(span.key, newest) else newest
 
     def _takes(self, place: Place, increment: Increment, newest: int | str) -> bool:
-        """Tell whether the row takes over the registers: it is the newest, or the running one, or has none yet.
-
-        Any other row was closed before, and the meter's time repeats.
-        """
+        """Tell whether the row takes the registers over: it is the newest, or runs, or has none. Another was closed."""
         (table, device, name), span = place, increment.span
         if _follows(span.key, newest):
             return True
-        which = (device, span.key, *((name,) if name else ()))
-        return self._running.get(place) == span[:2] or not self._db.execute(known_sql(table), which).fetchone()
+        running, which = self._running.get(place) == span[:2], (device, span.key, *((name,) if name else ()))
+        if running or self._db.execute(known_sql(table), which).fetchone():
+            return running
+        # A minute that was missing tells no other registers than its quarter, which was closed.
+        row = self._db.execute(QUARTER_SQL, (device, span.end, span.end)).fetchone() if table == MINUTE.table else None
+        load = "load_profile", device, name
+        return row is None or row[1] == self._newest_key(*load) or self._running.get(load) == row
 
     def _disown(self, place: Place, increment: Increment) -> None:
         """A later row that knows less was stamped by a clock that was ahead: it loses its registers, so that none goes back."""

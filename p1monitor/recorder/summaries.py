@@ -20,6 +20,7 @@ from p1monitor.recorder.blocks import Block, BlockError
 from p1monitor.recorder.levels import DAILY, DAY_S, HOUR_S, Here, span_of
 from p1monitor.recorder.measured import NAMES_OF, raw
 from p1monitor.recorder.packing import columns
+from p1monitor.recorder.reading_back import EVER
 from p1monitor.recorder.series import Line
 from p1monitor.recorder.shapes import Shapes
 from p1monitor.recorder.streams import PackingError
@@ -79,9 +80,10 @@ def add(db: Database, meter: int, block: Block, shapes: Shapes, table: str = "su
         )
 
 
-def made_again(db: Database, meter: int, packed: Iterable[Block], shapes: Shapes) -> int:
+def made_again(db: Database, meter: int, packed: Iterable[Block], shapes: Shapes, span: tuple[int, int] = EVER) -> int:
     """Make the rows of a meter again of its blocks; inside a transaction. How many were others, or missing, comes back.
 
+    `span` are the first and the last moment of the rows that are meant; the blocks have to be all that reach into these rows.
     A row that has more samples than its blocks knows of readings that are not kept any more: it stays.
     """
     db.execute("DROP TABLE IF EXISTS temp.summary_again")
@@ -93,7 +95,8 @@ def made_again(db: Database, meter: int, packed: Iterable[Block], shapes: Shapes
     stays = "old.samples > new.samples OR (old.samples = new.samples AND old.layout = new.layout AND old.numbers = new.numbers)"
     changed = db.execute(
         f"""INSERT OR REPLACE INTO main.summary SELECT * FROM temp.summary_again AS new
-        WHERE NOT EXISTS (SELECT 1 FROM main.summary old WHERE {same} AND ({stays}))"""
+        WHERE new."end" >= ? AND new.start < ? AND NOT EXISTS (SELECT 1 FROM main.summary old WHERE {same} AND ({stays}))""",
+        span,
     ).rowcount
     db.execute("DROP TABLE temp.summary_again")
     return changed
@@ -130,11 +133,12 @@ def _rows(block: Block, shapes: Shapes) -> Iterator[Row]:
     hours = [-(-at // HOUR_S) * HOUR_S for at in read.at]
     days: dict[int, Row] = {}
     for hour in sorted(set(hours)):
+        first = hours.index(hour)
         mask = None if hours.count(hour) == len(hours) else [one == hour for one in hours]
         numbers = dict(_extents(read, names, mask))
         samples = len(hours) if mask is None else sum(mask)
         yield Row(HOUR_S, hour, hour - HOUR_S, samples, numbers)
-        day = span_of(DAILY, Here(0, hour, read.offset[hours.index(hour)]), None)
+        day = span_of(DAILY, Here(0, read.at[first], read.offset[first]), None)  # at its end the clocks may have changed
         before = days.get(day.end, Row(DAY_S, day.end, day.start, 0, {}))
         days[day.end] = before._replace(samples=before.samples + samples, numbers=_merged(before.numbers, numbers))
     yield from days.values()
