@@ -66,6 +66,7 @@ class Used(NamedTuple):
     resident: float
     proportional: float
     processor_s: float
+    own: float  #: of it, what is no page of a file: those come and go as the kernel likes
 
 
 def used(process: int) -> Used:
@@ -73,7 +74,8 @@ def used(process: int) -> Used:
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
     sizes = {name: int(size) / 1024 for name, size, *_ in (line.replace(":", " ").split() for line in lines)}
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return Used(sizes["Rss"], sizes["Pss"], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+    processor_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return Used(sizes["Rss"], sizes["Pss"], processor_s, sizes["Anonymous"])
 
 
 def telegram(moment: int) -> bytes:
@@ -220,8 +222,8 @@ def measure(folder: Path, stack: ExitStack, days: int, seconds: float) -> list[s
         daemon = started(week, command, service)
         ours = week.enter_context(listener.accept()[0])
         for day, now in enumerate(flood(ours, page, daemon, begin, days), 1):
-            ended.append(now.resident)
-            print(f"  after simulated day {day}: {now.resident:.1f} MiB", flush=True)
+            ended.append(now.own)
+            print(f"  after simulated day {day}: {now.resident:.1f} MiB, without pages of files {now.own:.1f}", flush=True)
         lost = page.kept()[1]
     daemon = started(stack, command, service)
     ours = stack.enter_context(listener.accept()[0])
