@@ -110,6 +110,7 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
 def test_the_page_says_it_all(client: FlaskClient) -> None:
     answer = client.get(f"/report/{JANUARY}", base_url="http://localhost")
     assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    assert '<link rel="icon" href="data:' in answer.text, "a browser would ask for one"
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
     assert "01-01 – 07-01 1008 of 1008 1 with a gap 190.0 V 230.0 V 99.9% no no" in text
     assert "29-01 – 31-01 0 of 432 – – – – –" in text

@@ -134,6 +134,7 @@ def page(about: About, told: Sequence[PhaseMonth], events: Iterable[Mapping[str,
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Voltage quality {escape(about.month)}</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/report.css">
 </head>
 <body>
