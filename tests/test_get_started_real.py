@@ -160,7 +160,7 @@ def _in_home_assistant(command: str, folder: Path, password: str, announced: set
         assert float(states["gas_m3"]["state"]) == pytest.approx(after["devices"][0]["values"]["gas_m3"], abs=1)
         assert 0 <= float(states["power_import_w"]["state"]) < 20_000
         # The page has both, the second for releases before 2025.10
-        ids = {"sensor.p1_home_energy_import_t1_kwh", "sensor.home_smart_meter_energy_import_tariff_1"}
+        ids = {"sensor.p1_home_energy_import_t1_kwh", "sensor.home_smart_meter_energy_import_tariff_1_low"}
         assert states["energy_import_t1_kwh"]["entity_id"] in ids
         assert not home.complaints()
     finally:
