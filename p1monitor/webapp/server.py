@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitress import trigger, wasyncore
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
+from waitress.task import Task, ThreadedTaskDispatcher
 
 from p1monitor import listen as addresses
 from p1monitor.webapp.door import WebError
@@ -31,6 +32,16 @@ TICK_S = 30.0
 CLOSE_S = 4
 
 
+class _AsNeeded(ThreadedTaskDispatcher):
+    """Starts a thread when all others are at work: each that ever worked keeps some 100 KiB, and waitress lets all take turns."""
+
+    def add_task(self, task: Task) -> None:
+        """Hand it to a thread; called by the loop's thread only."""
+        if len(self.queue) + self.active_count >= len(self.threads) < THREADS:
+            self.set_thread_count(len(self.threads) + 1)
+        super().add_task(task)
+
+
 class Server:
     """A running web server. `close` ends it within five seconds."""
 
@@ -45,7 +56,7 @@ class Server:
                 map=self._sockets,
                 host=host,
                 port=port,
-                threads=THREADS,
+                _dispatcher=_AsNeeded(),
                 connection_limit=CONNECTIONS,
                 max_request_body_size=LARGEST_BODY,
                 max_request_header_size=LARGEST_HEADER,
