@@ -199,6 +199,9 @@ def test_the_page_shows_every_value(town: Town, chromium: Browser, model: str, s
         rows = [*sent.values.items(), *(item for device in sent.devices for item in device.values.items())]
         expect(page.locator("#every dt")).to_have_count(len(rows) + len(OURS) + len(sent.devices))
         expect(page.locator("#watts")).to_have_text(f"{sent.values['power_w'].value:,}".replace("-", "−"))
+        # Names are told by the catalogue, which comes by itself
+        first = tariffs.titled(getattr(row_of(rows[0][0]), "title", ""), rows[0][0], tariffs.labels("auto", sent))
+        expect(page.locator("#every dt").filter(has_text=first).first).to_be_visible()
         labels, shown = page.locator("#every dt").all_inner_texts(), page.locator("#every dd > span:first-child").all_inner_texts()
         seen = dict(zip((label.rpartition(": ")[2] for label in labels), shown, strict=True))
         for name, one in rows:
