@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import ceil
 from typing import NamedTuple, cast
 
+from p1monitor.p1.frames import new
 from p1monitor.recorder.clockwork import TELEGRAMS
 from p1monitor.recorder.told import Told
 
@@ -151,8 +152,12 @@ def singles(told: Told) -> tuple[list[int], list[Cells]]:
     for numbers in told.numbers:
         cells: Cells = {}
         for row, one in zip(places, numbers, strict=True):
-            if one is not None:  # where the meter's time repeats, there are several
-                known = cells.get(row, Cell(0, one, one, 0))
+            if one is None:
+                continue
+            known = cells.get(row)
+            if known is None:
+                cells[row] = new(Cell, (1, one, one, one))
+            else:  # the meter's time repeats
                 cells[row] = Cell(known.readings + 1, min(known.least, one), max(known.most, one), known.total + one)
         found.append(cells)
     return edges, found
